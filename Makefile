@@ -1,0 +1,110 @@
+# Concord. `make run` shows the loop, `make test` checks it; both do all set-up themselves.
+# Set-up is kept in .venv (Python packages) and .build (profiles, logs, temporary files).
+
+PY := .venv/bin/python
+QENV = $(PY) scripts/qgis_env.py
+DATA ?=
+ARGS ?=
+TESTS ?= tests
+PYTEST_ARGS ?= -q
+
+# Without these a QGIS or Python of another place would be used; PROJ's break rasterio silently.
+unexport PROJ_LIB PROJ_DATA GDAL_DATA PYTHONHOME VIRTUAL_ENV PYTHONPATH
+ifeq ($(CONCORD_DATA),)
+export CONCORD_DATA := $(abspath ../shared/data)
+else
+export CONCORD_DATA := $(abspath $(CONCORD_DATA))
+endif
+
+.PHONY: help setup setup-dev run test lint format process desktop screenshots bench package \
+	test-qgis340 clean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make run [DATA=folder]   the whole loop, on the sample scene or on real data; results in out/"
+	@echo "make test                offscreen tests, then tests inside the real QGIS desktop"
+	@echo "make lint                ruff check and format check (make format: repair)"
+	@echo "make process ARGS=\"run concord:ALG -- 'PARAM=VALUE'\"   one algorithm, headless"
+	@echo "make desktop             QGIS with the plugin, in a profile of its own"
+	@echo "make screenshots         every panel on the sample scene, into out/screenshots/"
+	@echo "make bench               benchmarks, into out/bench.json"
+	@echo "make package             the zip for the plugin store, into dist/"
+	@echo "make test-qgis340        the same tests on QGIS 3.40, unpacked into .build/qgis340"
+	@echo "make clean               remove everything made, but .venv"
+
+# --- set-up: one stamp a step, so that a second call does nothing -----------------------------
+
+.build/system: scripts/setup.sh
+	@scripts/setup.sh system
+	@touch $@
+
+.build/plugins/concord: | .build/system
+	@mkdir -p $(@D)
+	@ln -sfn ../.. $@
+
+.venv/ok: requirements.txt | .build/system
+	@scripts/setup.sh venv requirements.txt
+	@touch $@
+
+.venv/dev-ok: requirements.txt requirements-dev.txt | .build/system
+	@scripts/setup.sh venv requirements-dev.txt
+	@touch .venv/ok $@
+
+setup: .venv/ok .build/plugins/concord
+setup-dev: .venv/dev-ok .build/plugins/concord
+
+# --- what a newcomer calls --------------------------------------------------------------------
+
+run: setup
+	@$(QENV) $(PY) scripts/run_loop.py --out out $(if $(DATA),--data '$(DATA)')
+	@if [ -n "$$DISPLAY" ]; then $(PY) scripts/desktop.py show out/concord.qgz; fi
+
+# Both suites run even when the first fails; either one fails the target.
+define run_tests
+@rm -rf .qgis-settings .build/offscreen.xml .build/desktop.xml; failed=0; \
+$(QENV) $(PY) -m pytest $(PYTEST_ARGS) $(TESTS) --ignore=tests/desktop \
+	--junitxml=.build/offscreen.xml || failed=1; \
+$(PY) scripts/desktop.py test || failed=1; \
+$(PY) scripts/summary.py .build/offscreen.xml .build/desktop.xml || failed=1; \
+exit $$failed
+endef
+
+test: setup-dev
+	$(run_tests)
+
+lint: setup-dev
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+format: setup-dev
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+# value: what stands in ARGS reaches the shell untouched, so that its single quotes work.
+process: setup
+	@$(PY) scripts/process.py $(value ARGS)
+
+desktop: setup
+	@$(PY) scripts/desktop.py show
+
+screenshots: setup
+	@$(PY) scripts/desktop.py screenshots $(value ARGS)
+
+bench: setup
+	@$(QENV) $(PY) -m tests.bench $(value ARGS)
+
+package: setup
+	@$(PY) scripts/package.py
+
+.build/qgis340/ok: scripts/qgis340.sh | .build/system
+	@scripts/qgis340.sh .build/qgis340
+	@touch $@
+
+test-qgis340: export CONCORD_QGIS := $(abspath .build/qgis340/root)
+test-qgis340: setup-dev .build/qgis340/ok
+	$(run_tests)
+
+clean:
+	rm -rf .build dist out .qgis-settings .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

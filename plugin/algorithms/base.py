@@ -1,0 +1,222 @@
+"""What every algorithm of Concord shares: capture on the main thread, then compute on values.
+
+``prepareAlgorithm`` runs on the main thread and turns parameters into plain values;
+``processAlgorithm`` may run anywhere and hands those values to the engine. A ``ConcordError``
+becomes the one sentence that the user sees.
+"""
+
+from __future__ import annotations
+
+import os
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingAlgorithm,
+    QgsProcessingException,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+)
+
+from ..bridge import capture
+from ..bridge.feedback import progress_of
+from ..bridge.text import tr
+from ..engine import packages
+from ..engine.errors import ConcordError
+
+
+class ConcordAlgorithm(QgsProcessingAlgorithm):
+    """Base of the provider's algorithms; a subclass gives the constants and three methods."""
+
+    ID = ""
+    TITLE = ""
+    GROUP = ("", "")  # (id, title)
+    HELP = ""
+    NEEDS: tuple = ("rasterio",)
+
+    # --- what a subclass gives
+
+    def define(self) -> None:
+        """Add the parameters."""
+        raise NotImplementedError
+
+    def capture(self, parameters, context) -> dict:
+        """Plain values from the parameters; runs on the main thread."""
+        raise NotImplementedError
+
+    def compute(self, values: dict, parameters, context, feedback, progress) -> dict:
+        """Do the work and return the results; may run in a worker thread."""
+        raise NotImplementedError
+
+    # --- what QGIS asks
+
+    def createInstance(self):
+        return type(self)()
+
+    def name(self) -> str:
+        return self.ID
+
+    def displayName(self) -> str:
+        return tr(self.TITLE)
+
+    def groupId(self) -> str:
+        return self.GROUP[0]
+
+    def group(self) -> str:
+        return tr(self.GROUP[1])
+
+    def shortHelpString(self) -> str:
+        return tr(self.HELP)
+
+    def canExecute(self):
+        absent = packages.missing(*self.NEEDS)
+        return (not absent, packages.sentence(absent) if absent else "")
+
+    def initAlgorithm(self, configuration=None):
+        self.define()
+
+    def checkParameterValues(self, parameters, context):
+        ready, reason = self.canExecute()
+        if not ready:
+            return False, reason
+        checked = dict(parameters)
+        for definition in self.parameterDefinitions():
+            name = definition.name()
+            if checked.get(name) in (None, ""):
+                continue
+            problem = self._problem(definition, checked, name, context)
+            if problem:
+                return False, problem
+        return super().checkParameterValues(checked, context)
+
+    def _problem(self, definition, checked: dict, name: str, context) -> str:
+        """Our own sentence for a raster that cannot be used; cuts lists at ';' on the way."""
+        single = isinstance(definition, QgsProcessingParameterRasterLayer)
+        several = isinstance(definition, QgsProcessingParameterMultipleLayers)
+        if not (single or several):
+            return ""
+        items = capture.split_list(checked[name])
+        if several:
+            checked[name] = items
+        if several and definition.layerType() == QgsProcessing.SourceType.TypeFile:
+            return ""
+        try:
+            paths = [capture.raster_path(item, context) for item in items]
+        except ConcordError as error:
+            return str(error)
+        problems = [capture.raster_problem(path) for path in paths]
+        return next((p for p in problems if p), "")
+
+    def prepareAlgorithm(self, parameters, context, feedback) -> bool:
+        try:
+            self._values = self.capture(parameters, context)
+        except ConcordError as error:
+            raise QgsProcessingException(str(error)) from error
+        return True
+
+    def processAlgorithm(self, parameters, context, feedback) -> dict:
+        progress = progress_of(feedback)
+        try:
+            return self.compute(self._values, parameters, context, feedback, progress)
+        except ConcordError as error:
+            raise QgsProcessingException(str(error)) from error
+        except MemoryError as error:
+            raise QgsProcessingException(
+                tr("There is not enough memory for this run; choose a smaller extent.")
+            ) from error
+
+    # --- shared ways of asking
+
+    def add(self, parameter, help_text: str = ""):
+        """Add a parameter with its tooltip."""
+        if help_text:
+            parameter.setHelp(tr(help_text))
+        self.addParameter(parameter)
+
+    def add_rasters(self, name: str, title: str, help_text: str = "", optional: bool = False):
+        self.add(
+            QgsProcessingParameterMultipleLayers(
+                name, tr(title), QgsProcessing.SourceType.TypeRaster, optional=optional
+            ),
+            help_text,
+        )
+
+    def add_taxonomy(self):
+        self.add(
+            QgsProcessingParameterString("TAXONOMY", tr("Taxonomy"), "", optional=True),
+            "Id of a class scheme or a JSON file; left out, the raster's own table is used.",
+        )
+
+    def add_raster_output(self, name: str, title: str, optional: bool = False):
+        self.add(
+            QgsProcessingParameterRasterDestination(
+                name, tr(title), optional=optional, createByDefault=not optional
+            )
+        )
+
+    def add_report(self, title: str = "Report", suffix: str = "html"):
+        """A report of one file (json), or of a page with its numbers beside it (html)."""
+        kinds = {"html": "HTML (*.html)", "json": "JSON (*.json)"}
+        filters = ";;".join([kinds[suffix], *(v for k, v in kinds.items() if k != suffix)])
+        self.add(
+            QgsProcessingParameterFileDestination(
+                "REPORT", tr(title), filters, optional=True, createByDefault=False
+            )
+        )
+
+    @staticmethod
+    def reported(path: str | None, write, *values) -> dict:
+        """Write a page with its numbers beside it, when a report was asked for."""
+        if not path:
+            return {}
+        paths = write(path, *values)
+        return {"REPORT": path, "REPORT_HTML": paths["html"], "REPORT_JSON": paths["json"]}
+
+    def raster(self, parameters, name: str, context) -> str | None:
+        """The path of a raster parameter, None when it was left out."""
+        value = parameters.get(name)
+        return None if value in (None, "") else capture.raster_path(value, context)
+
+    def rasters(self, parameters, name: str, context) -> list:
+        """The paths of a list of rasters."""
+        return [
+            capture.raster_path(item, context) for item in capture.split_list(parameters.get(name))
+        ]
+
+    def extent(self, parameters, name: str, context) -> tuple | None:
+        """((left, bottom, right, top), CRS text) of an extent parameter, None when left out.
+
+        The CRS text is '' when the extent names none; it is then in the raster's own CRS.
+        """
+        if parameters.get(name) in (None, ""):
+            return None
+        box = self.parameterAsExtent(parameters, name, context)
+        if box.isEmpty():
+            raise ConcordError("The extent is empty; draw or choose an extent with an area.")
+        crs = self.parameterAsExtentCrs(parameters, name, context)
+        bounds = (box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum())
+        return bounds, _own_crs(parameters[name], crs)
+
+    def output(self, parameters, name: str, context) -> str | None:
+        """The path that a raster destination stands for, None when it was not asked for."""
+        if parameters.get(name) in (None, ""):
+            return None
+        path = self.parameterAsOutputLayer(parameters, name, context)
+        if path and os.path.splitext(path)[1].lower() not in (".tif", ".tiff"):
+            raise ConcordError(f"{path} must end in .tif; Concord writes GeoTIFF.")
+        return path or None
+
+    def file_output(self, parameters, name: str, context) -> str | None:
+        """The path of a file or folder destination, None when it was not asked for."""
+        if parameters.get(name) in (None, ""):
+            return None
+        return self.parameterAsFileOutput(parameters, name, context) or None
+
+
+def _own_crs(value, crs) -> str:
+    """The CRS that an extent states. QGIS answers with the project's when a text names none."""
+    if isinstance(value, str) and "[" not in value and "," in value:
+        return ""
+    return capture.crs_text(crs)

@@ -1,0 +1,126 @@
+"""concord:refinelabels: a noisy land-cover map in, a repaired one and its proposals out."""
+
+from __future__ import annotations
+
+from qgis.core import (
+    QgsFeature,
+    QgsFeatureSink,
+    QgsProcessing,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsWkbTypes,
+)
+
+from ..bridge import capture
+from ..bridge.fields import fields_of
+from ..bridge.text import tr
+from .base import ConcordAlgorithm
+
+
+class RefineLabels(ConcordAlgorithm):
+    ID = "refinelabels"
+    TITLE = "Refine a land-cover map"
+    GROUP = ("refine", "Refine")
+    NEEDS = ("rasterio", "skimage", "scipy")
+    HELP = (
+        "Repairs a noisy class raster with the help of an image. The old map is never changed: a "
+        "new raster is written, and every changed region is a proposal with old class, new class "
+        "and confidence. With a reference the report says how many wrong pixels were corrected "
+        "and how many right ones were broken."
+    )
+
+    def define(self):
+        self.add_rasters("IMAGE", "Image", "One or more rasters of the place.")
+        self.add(QgsProcessingParameterRasterLayer("LABELS", tr("Land-cover map")))
+        self.add(
+            QgsProcessingParameterString("ENGINE", tr("Engine"), "felzenszwalb", optional=True),
+            "mode, slic, felzenszwalb or watershed.",
+        )
+        self.add(
+            QgsProcessingParameterString("UNSURE", tr("May change"), "all", optional=True),
+            "all, or the classes (codes or names, separated by ';') whose pixels may change.",
+        )
+        self.add(
+            QgsProcessingParameterString("PROTECT", tr("Protected classes"), "", optional=True),
+            "Codes or names, separated by ';', of classes that are never removed.",
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                "MARGIN", tr("Margin"), QgsProcessingParameterNumber.Type.Double, 0.0, True, 0, 1
+            ),
+            "By how much of the votes the new class must lead the old one, 0 to 1.",
+        )
+        self.add(
+            QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),
+            "Three bands by name; left out, near infrared, red and green where there are any.",
+        )
+        scale = QgsProcessingParameterNumber(
+            "SCALE", tr("Segment scale"), QgsProcessingParameterNumber.Type.Double, None, True, 1
+        )
+        scale.setFlags(scale.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+        self.add(scale, "Felzenszwalb's scale: larger gives larger segments; left out, 400.")
+        self.add(
+            QgsProcessingParameterRasterLayer("REFERENCE", tr("Reference"), optional=True),
+            "A class raster that is known to be right, to score the result.",
+        )
+        self.add_taxonomy()
+        self.add_raster_output("OUTPUT", "Refined map")
+        self.add(
+            QgsProcessingParameterFeatureSink(
+                "PROPOSALS", tr("Proposals"), QgsProcessing.SourceType.TypeVectorPolygon,
+                optional=True, createByDefault=False,
+            )
+        )  # fmt: skip
+        self.add_report()
+
+    def capture(self, parameters, context):
+        return {
+            "image": self.rasters(parameters, "IMAGE", context),
+            "labels": self.raster(parameters, "LABELS", context),
+            "engine": self.parameterAsString(parameters, "ENGINE", context) or "felzenszwalb",
+            "unsure": capture.split_list(parameters.get("UNSURE")),
+            "protect": capture.split_list(parameters.get("PROTECT")),
+            "margin": self.parameterAsDouble(parameters, "MARGIN", context),
+            "bands": capture.split_list(parameters.get("BANDS")),
+            "scale": self.parameterAsDouble(parameters, "SCALE", context) or None,
+            "reference": self.raster(parameters, "REFERENCE", context),
+            "taxonomy": self.parameterAsString(parameters, "TAXONOMY", context),
+            "output": self.output(parameters, "OUTPUT", context),
+            "report": self.file_output(parameters, "REPORT", context),
+        }
+
+    def compute(self, values, parameters, context, feedback, progress):
+        from ..engine.refine import page, run
+
+        asked = ("image", "labels", "output", "engine", "unsure", "protect", "margin", "bands")
+        more = ("scale", "taxonomy", "reference")
+        summary, scheme, proposals = run.refine(
+            **{name: values[name] for name in asked + more}, progress=progress
+        )
+        for note in summary["notes"]:
+            feedback.pushInfo(note)
+        results = {"OUTPUT": values["output"]}
+        if parameters.get("PROPOSALS") not in (None, ""):
+            results["PROPOSALS"] = self._write(parameters, context, proposals, summary, progress)
+        return {**results, **self.reported(values["report"], page.write_report, summary, scheme)}
+
+    def _write(self, parameters, context, proposals, summary, progress) -> str:
+        fields = fields_of(
+            old_class="int", new_class="int", old_name="text", new_name="text",
+            confidence="real", pixels="int", area="real", source="text",
+        )  # fmt: skip
+        sink, identifier = self.parameterAsSink(
+            parameters, "PROPOSALS", context, fields, QgsWkbTypes.Type.MultiPolygon,
+            capture.qgis_crs(summary["grid"]["crs"]),
+        )  # fmt: skip
+        for shape, attributes in proposals:
+            progress.check()
+            feature = QgsFeature(fields)
+            feature.setGeometry(capture.geometry_of([shape]))
+            named = {**attributes, "source": f"refined: {summary['engine']}"}
+            feature.setAttributes([named[field.name()] for field in fields])
+            sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
+        return identifier

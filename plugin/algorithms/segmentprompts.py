@@ -1,0 +1,174 @@
+"""concord:segmentprompts: points and boxes in, one polygon for each object out."""
+
+from __future__ import annotations
+
+from qgis.core import (
+    QgsFeature,
+    QgsFeatureSink,
+    QgsProcessing,
+    QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsWkbTypes,
+)
+
+from ..bridge import capture
+from ..bridge.fields import fields_of
+from ..bridge.text import tr
+from ..engine.errors import ConcordError
+from .base import ConcordAlgorithm
+
+ANY_GEOMETRY = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
+
+
+class SegmentPrompts(ConcordAlgorithm):
+    ID = "segmentprompts"
+    TITLE = "Segment prompts"
+    GROUP = ("annotate", "Annotate")
+    NEEDS = ("rasterio", "skimage", "scipy")
+    HELP = (
+        "Draws an outline for every object that is pointed at. PROMPTS are points with the fields "
+        "object (number) and label (1 belongs to the object, 0 does not), or polygons whose boxes "
+        "hold one object each. The result is a proposal; nothing is accepted for you."
+    )
+
+    def define(self):
+        self.add(QgsProcessingParameterRasterLayer("IMAGE", tr("Image")))
+        self.add(
+            QgsProcessingParameterFeatureSource("PROMPTS", tr("Prompts"), ANY_GEOMETRY),
+            "Points with the fields object and label, or polygons as boxes.",
+        )
+        self.add(
+            QgsProcessingParameterFeatureSource(
+                "BOXES", tr("More boxes"), [QgsProcessing.SourceType.TypeVectorPolygon],
+                optional=True,
+            ),
+            "Boxes that go with points of the same object.",
+        )  # fmt: skip
+        self.add(
+            QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
+            "regions needs no model file.",
+        )
+        self.add(
+            QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),
+            "Three bands by name, separated by ';'; left out, the sensor's display bands.",
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                "CANDIDATES", tr("Candidates for each object"),
+                QgsProcessingParameterNumber.Type.Integer, 1, minValue=1, maxValue=3,
+            )
+        )  # fmt: skip
+        self.add(
+            QgsProcessingParameterFeatureSink(
+                "OUTPUT", tr("Proposals"), QgsProcessing.SourceType.TypeVectorPolygon
+            )
+        )
+
+    def capture(self, parameters, context):
+        image = self.raster(parameters, "IMAGE", context)
+        crs = capture.raster_crs(image)
+        points, boxes = [], []
+        for name in ("PROMPTS", "BOXES"):
+            source = self.parameterAsSource(parameters, name, context)
+            if source is None:
+                if name == "PROMPTS":
+                    raise ConcordError(
+                        f"The prompts {parameters.get(name)} cannot be opened; choose a layer of "
+                        "points or boxes."
+                    )
+                continue
+            features = capture.features_as_json(source, crs, context, ("object", "label"))
+            if capture.is_polygon(source):
+                boxes += _boxes(features)
+            else:
+                points += _points(features)
+        return {
+            "image": image,
+            "crs": crs,
+            "points": points,
+            "boxes": boxes,
+            "model": self.parameterAsString(parameters, "MODEL", context),
+            "bands": capture.split_list(parameters.get("BANDS")),
+            "candidates": self.parameterAsInt(parameters, "CANDIDATES", context),
+        }
+
+    def compute(self, values, parameters, context, feedback, progress):
+        from ..engine.scene import Scene
+        from ..engine.segment import composite, predict
+
+        fields = fields_of(
+            object="int", score="real", candidate="int", model="text", composite="text",
+            points="text",
+        )  # fmt: skip
+        provider = predict.provider_of(values["model"])
+        with Scene([values["image"]]) as scene:
+            prompts = predict.prompts_of(values["points"], values["boxes"], scene.grid)
+            planes = composite.of_scene(scene, values["bands"])
+            rows = []
+            for done, (number, prompt) in enumerate(prompts.items()):
+                progress.report(done, len(prompts), "Segmenting", "objects")
+                found = predict.answer(scene, planes, provider, number, prompt)
+                for answer in found[: values["candidates"]]:
+                    shapes = predict.outline(answer, scene.grid)
+                    clicked = _clicked(values["points"], number)
+                    row = [
+                        number,
+                        answer.score,
+                        answer.candidate,
+                        provider.id,
+                        planes.text,
+                        clicked,
+                    ]
+                    rows.append((shapes, row))
+            progress.report(1, 1, "Segmented", "objects")
+        sink, identifier = self.parameterAsSink(
+            parameters, "OUTPUT", context, fields, QgsWkbTypes.Type.MultiPolygon,
+            capture.qgis_crs(values["crs"]),
+        )  # fmt: skip
+        for shapes, row in rows:
+            if shapes:
+                feature = QgsFeature(fields)
+                feature.setGeometry(capture.geometry_of(shapes))
+                feature.setAttributes(row)
+                sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
+        without = len(prompts) - len({row[0] for shapes, row in rows if shapes})
+        if without:
+            feedback.pushWarning(tr("Objects without a proposal: {}").format(without))
+        return {"OUTPUT": identifier}
+
+
+def _number(attributes: dict, name: str, fallback: int) -> int:
+    value = attributes.get(name)
+    try:
+        return int(value)
+    except (TypeError, ValueError):  # the field is absent or NULL
+        return fallback
+
+
+def _points(features) -> list:
+    found = []
+    for i, (shape, attributes) in enumerate(features, 1):
+        number, label = _number(attributes, "object", i), _number(attributes, "label", 1)
+        spots = shape["coordinates"]
+        for x, y in [spots[:2]] if shape["type"] == "Point" else [s[:2] for s in spots]:
+            found.append((number, x, y, label))
+    return found
+
+
+def _boxes(features) -> list:
+    found = []
+    for i, (shape, attributes) in enumerate(features, 1):
+        polygons = shape["coordinates"] if shape["type"] == "MultiPolygon" else [
+            shape["coordinates"]
+        ]  # fmt: skip
+        xs, ys = zip(*[spot[:2] for polygon in polygons for spot in polygon[0]])
+        box = (min(xs), min(ys), max(xs), max(ys))
+        found.append((_number(attributes, "object", i), box))
+    return found
+
+
+def _clicked(points, number: int) -> str:
+    return "; ".join(f"{x:.8g} {y:.8g} {label}" for n, x, y, label in points if n == number)

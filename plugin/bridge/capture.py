@@ -1,0 +1,131 @@
+"""Layers turned into plain values on the main thread, before any work starts elsewhere.
+
+Worker threads never touch a QGIS layer: they get paths, bounds, CRS texts and GeoJSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsGeometry,
+    QgsMapLayer,
+    QgsPointXY,
+    QgsRasterLayer,
+    QgsWkbTypes,
+)
+
+from ..engine.errors import ConcordError
+
+
+def split_list(value) -> list:
+    """A Processing value as a list: lists stay, text is cut at ';' unless it is a path itself."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, str):
+        if os.path.exists(value):
+            return [value]
+        return [part.strip() for part in value.split(";") if part.strip()]
+    if isinstance(value, (list, tuple)):
+        return [item for part in value for item in split_list(part)]
+    return [value]
+
+
+def file_of_layer(layer: QgsMapLayer) -> str:
+    """The file behind a raster layer.
+
+    Raises:
+        ConcordError: the layer comes from a service, not from a file.
+    """
+    source = layer.source()
+    if isinstance(layer, QgsRasterLayer) and layer.providerType() != "gdal":
+        raise ConcordError(
+            f"The layer {layer.name()} is no file (it comes from {layer.providerType()}); "
+            "export it to GeoTIFF first."
+        )
+    return source
+
+
+def raster_path(value, context) -> str:
+    """The file behind a raster parameter: a layer, a layer id or name, or a path."""
+    if isinstance(value, QgsMapLayer):
+        return file_of_layer(value)
+    text = str(value)
+    if os.path.exists(text) or text.startswith("/vsi"):
+        return text
+    project = context.project() if context is not None else None
+    layer = None
+    if project is not None:
+        named = project.mapLayersByName(text)
+        layer = project.mapLayer(text) or (named[0] if named else None)
+    if layer is None and context is not None:
+        layer = context.temporaryLayerStore().mapLayer(text)
+    return file_of_layer(layer) if layer is not None else text
+
+
+def raster_problem(path: str) -> str:
+    """Why a path cannot be used as a raster, in one sentence, or ''."""
+    if path.startswith("/vsi"):
+        return ""
+    if not os.path.exists(path):
+        return f"The raster {path} does not exist; check the path."
+    if os.path.isdir(path):
+        return f"{path} is a folder; choose a raster file in it."
+    if not QgsRasterLayer(path, "probe", "gdal").isValid():
+        return f"{path} cannot be opened as a raster; choose a file that GDAL can read."
+    return ""
+
+
+def crs_text(crs: QgsCoordinateReferenceSystem) -> str:
+    """An authority code where there is one, else WKT; '' when the CRS is not known."""
+    if not crs.isValid():
+        return ""
+    authid = crs.authid()
+    return authid if authid.startswith(("EPSG:", "ESRI:", "OGC:")) else crs.toWkt()
+
+
+def qgis_crs(text: str) -> QgsCoordinateReferenceSystem:
+    """The other way round."""
+    crs = QgsCoordinateReferenceSystem()
+    if text and not crs.createFromUserInput(text):
+        crs = QgsCoordinateReferenceSystem.fromWkt(text)
+    return crs
+
+
+def features_as_json(source, crs: str, context, attributes=()) -> list:
+    """[(GeoJSON geometry in ``crs``, {attribute: value})] of a Processing feature source."""
+    names = [field.name() for field in source.fields()]
+    wanted = [name for name in attributes if name in names]
+    transform = QgsCoordinateTransform(
+        source.sourceCrs(), qgis_crs(crs), context.transformContext()
+    )
+    moved = source.sourceCrs().isValid() and source.sourceCrs() != qgis_crs(crs)
+    found = []
+    for feature in source.getFeatures():
+        geometry = feature.geometry()
+        if geometry.isEmpty():
+            continue
+        if moved:
+            geometry.transform(transform)
+        found.append((json.loads(geometry.asJson(9)), {name: feature[name] for name in wanted}))
+    return found
+
+
+def is_polygon(source) -> bool:
+    return QgsWkbTypes.geometryType(source.wkbType()) == QgsWkbTypes.GeometryType.PolygonGeometry
+
+
+def raster_crs(path: str) -> str:
+    """The CRS text of a raster file, as QGIS reads it."""
+    return crs_text(QgsRasterLayer(path, "probe", "gdal").crs())
+
+
+def geometry_of(shapes: list) -> QgsGeometry:
+    """A QGIS multipolygon from several GeoJSON polygons."""
+    parts = [
+        [[QgsPointXY(x, y) for x, y in ring] for ring in shape["coordinates"]] for shape in shapes
+    ]
+    return QgsGeometry.fromMultiPolygonXY(parts)

@@ -1,0 +1,113 @@
+"""What Concord remembers, and where it puts what it makes.
+
+Values of the user live in QGIS's own settings under `concord/`; the chosen output folder belongs
+to the project and travels with it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import QgsApplication, QgsProcessingUtils, QgsProject, QgsSettings
+
+from ..engine import taxonomy
+from ..engine.errors import ConcordError
+from .text import tr
+
+GROUP = "concord"
+ROOT = Path(__file__).resolve().parents[2]
+PROMPT_MODELS = "prompt_models"
+MODELS = "models"
+TAXONOMIES = "taxonomies"
+OUTPUT = "/output_folder"
+
+
+def value(key: str, default: object = "") -> object:
+    """A remembered value, or the default."""
+    return QgsSettings().value(f"{GROUP}/{key}", default)
+
+
+def set_value(key: str, content: object) -> None:
+    """Remember a value for this user."""
+    QgsSettings().setValue(f"{GROUP}/{key}", content)
+
+
+def paths(key: str) -> list[str]:
+    """Remembered files or folders that still exist, in the order they were added."""
+    stored = value(key, [])
+    if isinstance(stored, str):  # a list of one comes back from the ini file as text
+        stored = [stored] if stored else []
+    return [path for path in stored or [] if Path(path).exists()]
+
+
+def add_path(key: str, path: str) -> None:
+    """Remember one more file or folder."""
+    known = paths(key)
+    if path not in known:
+        set_value(key, [*known, path])
+
+
+def models() -> list[str]:
+    """ONNX models on offer: the bundled ones, then those the user added."""
+    bundled = sorted(str(path) for path in (ROOT / "models").glob("*.onnx"))
+    return bundled + [path for path in paths(MODELS) if path not in bundled]
+
+
+def taxonomies() -> list[str]:
+    """Class schemes on offer: ids of the bundled ones, then files the user added."""
+    return taxonomy.available() + paths(TAXONOMIES)
+
+
+def annotator() -> str:
+    """The name written beside each label; the account's name until another is chosen."""
+    chosen = str(value("annotator", "") or "").strip()
+    return chosen or QgsApplication.userFullName() or QgsApplication.userLoginName()
+
+
+def default_folder(project: QgsProject) -> Path:
+    """`concord` beside a saved project, else a folder of this QGIS session."""
+    home = project.homePath() if project.fileName() else ""
+    return Path(home or QgsProcessingUtils.tempFolder()) / "concord"
+
+
+def output_folder(project: QgsProject) -> Path:
+    """The folder chosen for this project, else the default one."""
+    chosen = chosen_folder(project)
+    return Path(chosen) if chosen else default_folder(project)
+
+
+def chosen_folder(project: QgsProject) -> str:
+    """The folder the user chose for this project, or an empty string."""
+    stored = project.readEntry(GROUP, OUTPUT, "")[0]
+    return project.readPath(stored) if stored else ""
+
+
+def choose_folder(project: QgsProject, folder: str) -> None:
+    """Keep the chosen folder in the project; an empty string goes back to the default."""
+    if folder == chosen_folder(project):
+        return
+    if folder:
+        project.writeEntry(GROUP, OUTPUT, project.writePath(folder))
+    else:
+        project.removeEntry(GROUP, OUTPUT)
+
+
+def next_stem(project: QgsProject, stem: str) -> str:
+    """A path without suffix, `folder/stem-N`, of which no file or folder exists yet.
+
+    Raises ConcordError when the folder cannot be made.
+    """
+    folder = output_folder(project)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = {path.name.split(".")[0] for path in folder.iterdir()}
+    except OSError as error:
+        raise ConcordError(
+            tr("Cannot write into {folder} ({why}); choose another folder under Save in.").format(
+                folder=folder, why=error.strerror or error
+            )
+        ) from error
+    number = 1
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return str(folder / f"{stem}-{number}")

@@ -1,0 +1,300 @@
+"""How Concord's layers look. No widgets, so that headless runs style a project too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qgis.core import (
+    Qgis,
+    QgsCategorizedSymbolRenderer,
+    QgsColorRampShader,
+    QgsContrastEnhancement,
+    QgsFillSymbol,
+    QgsGraduatedSymbolRenderer,
+    QgsMarkerSymbol,
+    QgsMultiBandColorRenderer,
+    QgsPalettedRasterRenderer,
+    QgsRasterLayer,
+    QgsRasterMinMaxOrigin,
+    QgsRasterShader,
+    QgsRectangle,
+    QgsRendererCategory,
+    QgsRendererRange,
+    QgsSingleBandGrayRenderer,
+    QgsSingleBandPseudoColorRenderer,
+    QgsSymbol,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtGui import QColor
+
+from .text import tr
+
+NO_DATA, IGNORE = 0, 255
+SAMPLE = 60_000  # pixels sampled for statistics; more would hold the user interface too long
+INTEGER_TYPES = (Qgis.DataType.Byte, Qgis.DataType.UInt16, Qgis.DataType.Int16)
+# Dark to light with even steps, readable by colour-blind people (viridis).
+RAMP = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
+# Light to dark orange: the stronger the proposal, the more it stands out.
+PROPOSAL_RAMP = ("#fee8c8", "#fdbb84", "#fc8d59", "#d7301f")
+SPLITS = (("train", "#0072b2", "solid"), ("val", "#e69f00", "dash"), ("test", "#d55e00", "dot"))
+
+
+@dataclass(frozen=True)
+class ClassEntry:
+    """One class as it is shown: code, name and colour."""
+
+    code: int
+    name: str
+    colour: QColor
+
+
+@dataclass(frozen=True)
+class Composite:
+    """Three band names shown as red, green and blue."""
+
+    title: str
+    bands: tuple[str, ...]
+
+
+def band_names(layer: QgsRasterLayer) -> list[str]:
+    """Names in file order; QGIS shows `Band 01: red`, of which `red` is the description."""
+    names = [layer.bandName(index) for index in range(1, layer.bandCount() + 1)]
+    return [name.split(": ", 1)[1] if ": " in name else name for name in names]
+
+
+def composites(layer: QgsRasterLayer) -> list[Composite]:
+    """Composites the layer's bands allow, the most natural first; never empty."""
+    names = band_names(layer)
+    known = (
+        Composite(tr("True colour"), ("red", "green", "blue")),
+        Composite(tr("Near infrared"), ("nir", "red", "green")),
+        Composite(tr("Short-wave infrared"), ("swir16", "nir", "red")),
+        Composite(tr("SAR (VV, VH)"), ("vv", "vh", "vv")),
+    )
+    found = [item for item in known if set(item.bands) <= set(names)]
+    if not found and len(names) >= 3:
+        found.append(Composite(tr("First three bands"), tuple(names[:3])))
+    single = [Composite(name, (name,)) for name in names if name in ("elevation", "height", "ndvi")]
+    return found + single or [Composite(names[0], (names[0],))]
+
+
+def is_class_raster(layer: object) -> bool:
+    """Whether a layer can hold classes, told from its header: one or two bands of bytes.
+
+    Wider whole numbers are mostly elevation or radar; they count once they are shown as classes.
+    """
+    if not isinstance(layer, QgsRasterLayer) or not layer.isValid() or layer.bandCount() > 2:
+        return False
+    provider = layer.dataProvider()
+    if provider.name() != "gdal" or isinstance(layer.renderer(), QgsSingleBandPseudoColorRenderer):
+        return False
+    kind = provider.dataType(1)
+    return kind == Qgis.DataType.Byte or (kind in INTEGER_TYPES and _shows_classes(layer))
+
+
+def is_vote(layer: object) -> bool:
+    """Whether a layer can be one annotator's map: classes in a single band."""
+    return is_class_raster(layer) and layer.bandCount() == 1
+
+
+def is_imagery(layer: object) -> bool:
+    """Whether a layer is a raster file that is not shown as classes or shares."""
+    return (
+        isinstance(layer, QgsRasterLayer)
+        and layer.isValid()
+        and layer.providerType() == "gdal"
+        and not _shows_classes(layer)
+        and not isinstance(layer.renderer(), QgsSingleBandPseudoColorRenderer)
+    )
+
+
+def image_rank(layer: QgsRasterLayer) -> int:
+    """Which of several images is most likely meant: the one with most bands, never classes."""
+    return 0 if is_class_raster(layer) else layer.bandCount()
+
+
+def _shows_classes(layer: QgsRasterLayer) -> bool:
+    return isinstance(layer.renderer(), QgsPalettedRasterRenderer)
+
+
+def class_entries(layer: QgsRasterLayer, taxonomy: object = None, band: int = 1) -> list:
+    """ClassEntry list of a class raster: taxonomy, renderer, colour table, else sampled codes."""
+    if taxonomy is not None:
+        return [ClassEntry(c.code, c.name, QColor(c.colour)) for c in taxonomy.classes]
+    renderer = layer.renderer()
+    if isinstance(renderer, QgsPalettedRasterRenderer):
+        items = [ClassEntry(int(c.value), c.label, c.color) for c in renderer.classes()]
+    else:
+        items = [
+            ClassEntry(int(c.value), c.label, c.color)
+            for c in layer.dataProvider().colorTable(band)
+        ]
+    # GDAL fills a colour table up to 256 entries; those without a name and colour mean nothing.
+    items = [
+        ClassEntry(e.code, e.name if e.name != str(e.code) else _unnamed(e.code), e.colour)
+        for e in items
+        if e.code not in (NO_DATA, IGNORE) and _means_something(e)
+    ]
+    return items or [
+        ClassEntry(code, _unnamed(code), _steady_colour(code)) for code in _codes(layer, band)
+    ]
+
+
+def _means_something(entry: ClassEntry) -> bool:
+    named = bool(entry.name) and entry.name != str(entry.code)
+    return named or (entry.colour.alpha() > 0 and entry.colour != QColor(0, 0, 0))
+
+
+def _unnamed(code: int) -> str:
+    return tr("class {code}").format(code=code)
+
+
+def _steady_colour(code: int) -> QColor:
+    return QColor.fromHsvF((code * 0.381966) % 1.0, 0.62, 0.85)  # golden-angle hues, as the engine
+
+
+def _codes(layer: QgsRasterLayer, band: int) -> list[int]:
+    histogram = layer.dataProvider().histogram(band, 256, -0.5, 255.5, QgsRectangle(), SAMPLE)
+    return [code for code, n in enumerate(histogram.histogramVector) if n][:256]
+
+
+def style_classes(layer: QgsRasterLayer, taxonomy: object = None, band: int = 1) -> None:
+    """Show each class in its colour; 0 and 255 stay transparent."""
+    classes = [
+        QgsPalettedRasterRenderer.Class(e.code, e.colour, e.name)
+        for e in class_entries(layer, taxonomy, band)
+        if e.code not in (NO_DATA, IGNORE)
+    ]
+    layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), band, classes))
+
+
+def style_composite(layer: QgsRasterLayer, bands: tuple[str, ...]) -> None:
+    """Show one or three named bands with a 2-98 % stretch; unknown names fall back to band 1."""
+    names = band_names(layer)
+    numbers = [names.index(name) + 1 if name in names else 1 for name in bands]
+    provider = layer.dataProvider()
+    if len(numbers) >= 3:
+        renderer = QgsMultiBandColorRenderer(provider, *numbers[:3])
+    else:
+        renderer = QgsSingleBandGrayRenderer(provider, numbers[0])
+    origin = QgsRasterMinMaxOrigin()
+    origin.setLimits(QgsRasterMinMaxOrigin.Limits.CumulativeCut)
+    renderer.setMinMaxOrigin(origin)
+    layer.setRenderer(renderer)
+    layer.setContrastEnhancement(
+        QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum,
+        QgsRasterMinMaxOrigin.Limits.CumulativeCut,
+        QgsRectangle(),
+        SAMPLE,
+    )
+
+
+def style_share(layer: QgsRasterLayer, band: int = 1) -> None:
+    """Show a share or probability: 0 to 1 for decimals, 0 to 100 for whole numbers."""
+    top = 100.0 if layer.dataProvider().dataType(band) in INTEGER_TYPES else 1.0
+    step = top / (len(RAMP) - 1)
+    shader = QgsColorRampShader(0.0, top, None, QgsColorRampShader.Type.Interpolated)
+    shader.setColorRampItemList(
+        [
+            QgsColorRampShader.ColorRampItem(i * step, QColor(colour), f"{i * step:g}")
+            for i, colour in enumerate(RAMP)
+        ]
+    )
+    raster_shader = QgsRasterShader(0.0, top)
+    raster_shader.setRasterShaderFunction(shader)
+    renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), band, raster_shader)
+    renderer.setClassificationMin(0.0)
+    renderer.setClassificationMax(top)
+    layer.setRenderer(renderer)
+
+
+def _fill(colour: QColor | str, alpha: int, outline: str, width: float, style="solid") -> QgsSymbol:
+    fill = QColor(colour)
+    return QgsFillSymbol.createSimple(
+        {
+            "color": f"{fill.red()},{fill.green()},{fill.blue()},{alpha}",
+            "outline_color": outline,
+            "outline_width": str(width),
+            "outline_style": style,
+        }
+    )
+
+
+def style_labels(
+    layer: QgsVectorLayer,
+    taxonomy: object = None,
+    field: str = "class",
+    like: QgsRasterLayer | None = None,
+) -> None:
+    """Categories by class code, named and coloured by the taxonomy or `like` a class raster."""
+    known = taxonomy is not None or like is not None
+    entries = class_entries(like, taxonomy) if known else []
+    categories = [
+        QgsRendererCategory(e.code, _fill(e.colour, 110, e.colour.name(), 0.5), e.name)
+        for e in entries
+        if e.code not in (NO_DATA, IGNORE)
+    ]
+    # Codes outside the taxonomy must not vanish from the map.
+    other = _fill("#7f7f7f", 90, "#7f7f7f", 0.5, "dash")
+    categories.append(QgsRendererCategory("", other, tr("other")))
+    layer.setRenderer(QgsCategorizedSymbolRenderer(field, categories))
+    layer.triggerRepaint()
+
+
+def is_label_layer(layer: QgsVectorLayer) -> bool:
+    """Whether a layer carries Concord's own style of labels."""
+    renderer = layer.renderer()
+    return isinstance(renderer, QgsCategorizedSymbolRenderer) and (
+        renderer.classAttribute() == "class"
+    )
+
+
+def entries_of_labels(layer: QgsVectorLayer) -> list:
+    """ClassEntry list of a label layer, from its categories."""
+    if not is_label_layer(layer):
+        return []
+    found = []
+    for category in layer.renderer().categories():
+        if isinstance(category.value(), (int, float)):
+            colour = QColor(category.symbol().color())
+            colour.setAlpha(255)
+            found.append(ClassEntry(int(category.value()), category.label(), colour))
+    return found
+
+
+def style_vector_proposals(layer: QgsVectorLayer, field: str = "confidence") -> None:
+    """Four steps of confidence; outline only at the edge, so that the image stays readable."""
+    ranges = []
+    for i, colour in enumerate(PROPOSAL_RAMP):
+        low, high = i * 0.25, (i + 1) * 0.25
+        label = tr("{low} to {high} % sure").format(low=int(low * 100), high=int(high * 100))
+        ranges.append(QgsRendererRange(low, high, _fill(colour, 70, colour, 0.4), label))
+    layer.setRenderer(QgsGraduatedSymbolRenderer(field, ranges))
+    layer.triggerRepaint()
+
+
+def style_chips(layer: QgsVectorLayer, field: str = "split") -> None:
+    """Chip outlines by split; dashes tell the splits apart without colour."""
+    categories = [
+        QgsRendererCategory(name, _fill(colour, 25, colour, 0.6, line), name)
+        for name, colour, line in SPLITS
+    ]
+    categories.append(QgsRendererCategory("", _fill("#7f7f7f", 0, "#7f7f7f", 0.3), tr("other")))
+    layer.setRenderer(QgsCategorizedSymbolRenderer(field, categories))
+    layer.triggerRepaint()
+
+
+def style_prompts(layer: QgsVectorLayer) -> None:
+    """Points by label: a green plus adds, a red cross removes."""
+    kinds = (
+        (1, "cross_fill", "#2e9e5b", tr("adds")),
+        (0, "x", "#cc3311", tr("removes")),
+    )
+    categories = []
+    for label, shape, colour, name in kinds:
+        symbol = QgsMarkerSymbol.createSimple(
+            {"name": shape, "color": colour, "outline_color": colour, "size": "3.5"}
+        )
+        categories.append(QgsRendererCategory(label, symbol, name))
+    layer.setRenderer(QgsCategorizedSymbolRenderer("label", categories))
+    layer.triggerRepaint()

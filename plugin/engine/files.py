@@ -1,0 +1,107 @@
+"""Writing whole files or nothing: a temporary name in the same folder, then a rename."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from .errors import ConcordError, explain_os_error
+
+
+def _temporary_name(target: Path) -> Path:
+    # The suffix stays last, because GDAL drivers look at it.
+    return target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}.part{target.suffix}")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+@contextlib.contextmanager
+def atomic_file(target: str | Path):
+    """Yield a temporary path beside ``target``; rename it on success, remove it on failure.
+
+    Raises:
+        ConcordError: the folder is missing or read-only, or the disk is full.
+    """
+    target = Path(target)
+    temporary = _temporary_name(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Asked before the work starts, so that an hour's run does not end in a refusal.
+        temporary.touch()
+        yield temporary
+        os.replace(temporary, target)
+    except OSError as error:
+        raise explain_os_error(error, target) from error
+    finally:
+        _remove(temporary)
+
+
+@contextlib.contextmanager
+def atomic_folder(target: str | Path):
+    """Yield a temporary folder that becomes ``target`` on success.
+
+    An existing non-empty ``target`` is refused, so that nothing of the user's is overwritten.
+    """
+    target = Path(target)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ConcordError(f"{target} already holds files; choose a new or empty folder.")
+    temporary = _temporary_name(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        yield temporary
+        if target.exists():
+            target.rmdir()
+        os.replace(temporary, target)
+    except OSError as error:
+        raise explain_os_error(error, target) from error
+    finally:
+        _remove(temporary)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text atomically, with the same bytes on every platform."""
+    with atomic_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as f:
+        f.write(text)
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def write_json(path: str | Path, value) -> None:
+    """Write JSON atomically; key order is kept, NaN is refused because JSON has none."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path):
+    """Read a JSON file.
+
+    Raises:
+        ConcordError: the file is missing or is no JSON.
+    """
+    try:
+        with open(path, encoding="utf-8") as f:
+            return json.load(f)
+    except OSError as error:
+        raise ConcordError(f"{path} cannot be read; check that the file exists.") from error
+    except ValueError as error:
+        raise ConcordError(f"{path} is not valid JSON; repair it or choose another.") from error
+
+
+def sha256(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as f:
+        for block in iter(lambda: f.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

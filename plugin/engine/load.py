@@ -1,0 +1,237 @@
+"""Building a scene: products in, one raster out, with named bands in physical units."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import indices, rasters, sensors
+from .errors import ConcordError
+from .grid import Grid
+from .progress import SILENT, Progress
+from .scene import Scene, label_of
+
+SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
+_NOT_IMAGERY = ("mask", "label", "class", "scl", "qa", "preview", "thumbnail", "truth", "annotator")
+
+
+@dataclass(frozen=True)
+class GridWish:
+    """What the user asked of the grid; everything may be left out.
+
+    Args:
+        like: a grid to match.
+        resolution: pixel size in units of the target CRS.
+        crs: target CRS, authority code or WKT.
+        extent: (left, bottom, right, top) in the target CRS.
+    """
+
+    like: Grid | None = None
+    resolution: float | None = None
+    crs: str = ""
+    extent: tuple | None = None
+
+
+def expand(inputs) -> list:
+    """Files as given and, for a folder, every raster below it, sorted."""
+    found = []
+    for given in inputs:
+        path = Path(given)
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            if not inside:
+                raise ConcordError(f"The folder {path} holds no raster; choose another folder.")
+            found += [str(p) for p in inside]
+        else:
+            found.append(str(given))
+    if not found:
+        raise ConcordError("No input was given; choose files or a folder of a product.")
+    return found
+
+
+def _why_not_imagery(info) -> str:
+    """Why a raster found in a folder is not taken as imagery, or ''."""
+    name = Path(info.path).stem.lower()
+    if info.categories or any(info.colours.values()):
+        return "a class raster"
+    if any(word in name for word in _NOT_IMAGERY):
+        return "a mask or label by its name"
+    return ""
+
+
+def _choose(inputs, sensor: str) -> tuple:
+    """(infos, recognised, skipped) of the rasters that become bands."""
+    from_folder = any(Path(p).is_dir() for p in inputs)
+    infos, found, skipped, bands = [], [], [], {}
+    for path in expand(inputs):
+        info = rasters.require_crs(rasters.info(path))
+        why = _why_not_imagery(info) if from_folder else ""
+        known = None if why else sensors.recognise(info, sensor)
+        if known is not None and from_folder:
+            twice = [b.name for b in known.bands if b.name in bands]
+            why = f"{twice[0]} is already there from {bands[twice[0]]}" if twice else ""
+        if why:
+            skipped.append({"file": path, "reason": why})
+            continue
+        bands.update({band.name: label_of(path) for band in known.bands})
+        infos.append(info)
+        found.append(known)
+    if not infos:
+        raise ConcordError(f"{inputs[0]} holds no imagery; choose the folder of a product.")
+    return infos, found, skipped
+
+
+def _metres(grid: Grid) -> float:
+    """A pixel size that can be compared over CRSs (degrees taken at the equator)."""
+    size = grid.pixel_size[0]
+    return size * 111_320.0 if rasters.crs_is_geographic(grid.crs) else size
+
+
+def plan_grid(infos, wish: GridWish) -> Grid:
+    """The scene's grid: the wished one, else the finest band's."""
+    if wish.like is not None:
+        base = wish.like
+    else:
+        base = min((info.grid for info in infos), key=_metres)
+    crs = wish.crs or base.crs
+    bounds, size = base.bounds, base.pixel_size
+    if not rasters.same_crs(crs, base.crs):
+        bounds = rasters.transform_bounds(base.bounds, base.crs, crs)
+        size = _same_ground_size(base, bounds, crs)
+    elif wish.resolution is None and wish.extent is None:
+        return base
+    elif wish.resolution is None or math.isclose(wish.resolution, size[0], rel_tol=1e-6):
+        return base.sub(base.window_of(wish.extent)) if wish.extent else base
+    if wish.resolution:
+        size = (wish.resolution, wish.resolution)
+    if wish.extent:
+        bounds = _intersection(bounds, wish.extent)
+    return _north_up(crs, bounds, size)
+
+
+def wish_of(inputs, like, resolution, crs: str, extent) -> GridWish:
+    """A wish from what a form gives: ``like`` is a path, ``extent`` is (bounds, their CRS).
+
+    Without a CRS of its own the extent is moved to the CRS that the scene will have.
+    """
+    grid = rasters.require_crs(rasters.info(like)).grid if like else None
+    bounds = None
+    if extent is not None:
+        bounds, own = extent
+        first = rasters.require_crs(rasters.info(expand(inputs)[0])).grid.crs
+        target = crs or (grid.crs if grid else first)
+        if own and not rasters.same_crs(own, target):
+            bounds = rasters.transform_bounds(bounds, own, target)
+    return GridWish(grid, resolution, crs, bounds)
+
+
+def _same_ground_size(base: Grid, bounds: tuple, crs: str) -> tuple:
+    """Square pixels in the other CRS that keep the number of pixels along the diagonal."""
+    diagonal = math.hypot(bounds[2] - bounds[0], bounds[3] - bounds[1])
+    size = diagonal / math.hypot(base.width, base.height)
+    return (size, size)
+
+
+def _intersection(one: tuple, other: tuple) -> tuple:
+    left, bottom = max(one[0], other[0]), max(one[1], other[1])
+    right, top = min(one[2], other[2]), min(one[3], other[3])
+    if not (right > left and top > bottom):
+        raise ConcordError("The extent does not overlap the images; choose one inside them.")
+    return (left, bottom, right, top)
+
+
+def _north_up(crs: str, bounds: tuple, size: tuple) -> Grid:
+    """A north-up grid over ``bounds``, its corner snapped to whole pixels."""
+    left = math.floor(bounds[0] / size[0] + 1e-6) * size[0]
+    top = math.ceil(bounds[3] / size[1] - 1e-6) * size[1]
+    width = math.ceil((bounds[2] - left) / size[0] - 1e-6)
+    height = math.ceil((top - bounds[1]) / size[1] - 1e-6)
+    return Grid(crs, (size[0], 0.0, left, 0.0, -size[1], top), max(1, width), max(1, height))
+
+
+def load_scene(
+    inputs,
+    output: str,
+    *,
+    sensor: str = "auto",
+    wish: GridWish | None = None,
+    derived=(),
+    progress: Progress = SILENT,
+) -> dict:
+    """Write every band of ``inputs`` on one grid as float32 GeoTIFF and return the report.
+
+    Bands are named by STAC common names, carry their unit, and are NaN where there is no data.
+    """
+    infos, found, skipped = _choose(inputs, sensor)
+    grid = plan_grid(infos, wish or GridWish())
+    with Scene([i.path for i in infos], grid, recognised=found) as scene:
+        scene.check_units()
+        extra = indices.wanted(derived, scene.names)
+        names = scene.names + [index.name for index in extra]
+        units = scene.units(scene.names) + [index.unit for index in extra]
+        with rasters.Writer(
+            output, grid, len(names), "float32", names=names, units=units, nodata=np.nan
+        ) as writer:
+            tiles = list(grid.tiles(512))
+            seen = np.zeros(len(names), bool)
+            for done, tile in enumerate(tiles):
+                progress.report(done, len(tiles), "Building the scene")
+                values = scene.read(scene.names, tile.core)
+                planes = dict(zip(scene.names, values))
+                more = [index.formula(*(planes[n] for n in index.needs)) for index in extra]
+                block = np.concatenate([values, np.stack(more)]) if more else values
+                seen |= np.isfinite(block).any(axis=(1, 2))
+                writer.write(block, tile.core)
+            empty = [name for name, any_data in zip(names, seen) if not any_data]
+            if len(empty) == len(names):
+                raise ConcordError(
+                    f"{inputs[0]} has no data on the chosen grid; choose an extent it covers."
+                )
+            scene.warnings += [f"{name} has no data on this grid" for name in empty]
+        progress.report(1, 1, "Scene built")
+        return _report(scene, extra, skipped, output)
+
+
+def _report(scene: Scene, extra, skipped, output: str) -> dict:
+    bands = [
+        {
+            "name": s.name,
+            "unit": s.unit,
+            "source": s.path,
+            "sensor": s.sensor,
+            "resampling": "none" if not scene._raster(s).is_resampled else s.resampling,
+            "scale": s.band.scale,
+            "offset": s.band.offset,
+        }
+        for s in scene.sources.values()
+    ]
+    bands += [
+        {
+            "name": i.name,
+            "unit": i.unit,
+            "source": i.source,
+            "sensor": "derived",
+            "resampling": "none",
+            "scale": 1.0,
+            "offset": 0.0,
+        }
+        for i in extra
+    ]
+    by_sensor = {}
+    for found in scene.recognised:
+        entry = by_sensor.setdefault(
+            found.sensor,
+            {"id": found.sensor, "title": found.title, "reason": found.reason, "files": 0},
+        )
+        entry["files"] += 1
+    return {
+        "output": str(output),
+        "sensors": list(by_sensor.values()),
+        "bands": bands,
+        "grid": scene.grid.describe(),
+        "skipped": skipped,
+        "warnings": list(dict.fromkeys(scene.warnings)),
+    }

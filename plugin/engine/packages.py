@@ -1,0 +1,36 @@
+"""Which optional packages are there, asked without importing them."""
+
+from __future__ import annotations
+
+import importlib.util
+
+# import name -> what pip calls it
+PIP_NAMES = {
+    "rasterio": "rasterio",
+    "onnxruntime": "onnxruntime",
+    "skimage": "scikit-image",
+    "scipy": "scipy",
+}
+
+
+def missing(*names: str) -> list[str]:
+    """The import names out of ``names`` that cannot be found."""
+    absent = []
+    for name in names:
+        try:
+            found = importlib.util.find_spec(name) is not None
+        except (ImportError, ValueError):
+            found = False
+        if not found:
+            absent.append(name)
+    return absent
+
+
+def sentence(absent: list[str]) -> str:
+    """One sentence that says what is missing and how to get it."""
+    wanted = " ".join(PIP_NAMES.get(name, name) for name in absent)
+    noun = "package" if len(absent) == 1 else "packages"
+    return (
+        f"This needs the Python {noun} {wanted.replace(' ', ', ')}; install with "
+        f"'python3 -m pip install {wanted}' in QGIS's Python and restart QGIS."
+    )

@@ -1,0 +1,33 @@
+"""Windowed reads, reads on another grid, and atomic writes: the only room that imports rasterio."""
+
+from .environment import (
+    crs_is_geographic,
+    epsg,
+    same_crs,
+    transform_bounds,
+    transform_points,
+    wkt,
+)
+from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
+from .vectors import burn, polygons
+from .writing import Writer, png, write
+
+__all__ = [
+    "BandInfo",
+    "Raster",
+    "RasterInfo",
+    "Writer",
+    "burn",
+    "crs_is_geographic",
+    "epsg",
+    "info",
+    "png",
+    "polygons",
+    "read",
+    "require_crs",
+    "same_crs",
+    "transform_bounds",
+    "transform_points",
+    "wkt",
+    "write",
+]

@@ -1,0 +1,103 @@
+"""Where rasterio's GDAL and PROJ find their data, and the few types that cross over to it.
+
+Rasterio brings its own GDAL and PROJ beside QGIS's. QGIS on Windows and macOS points PROJ_LIB and
+PROJ_DATA at its own database, with which the wheel reads files without a CRS, silently. Every
+call therefore runs inside ``environment``, which pins the wheel's library to its own data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from pathlib import Path
+
+import rasterio
+import rasterio.warp
+from rasterio.errors import CRSError
+
+from ..errors import ConcordError
+from ..grid import Window
+
+_PROJ_DATA = Path(rasterio.__file__).parent / "proj_data"
+
+
+@contextlib.contextmanager
+def environment():
+    """The rasterio environment in which PROJ finds the data that belong to it."""
+    if not _PROJ_DATA.is_dir():  # a distribution's build shares QGIS's PROJ; nothing to pin
+        with rasterio.Env():
+            yield
+        return
+    with rasterio.Env(PROJ_DATA=str(_PROJ_DATA)):
+        rasterio._env.set_proj_data_search_path(str(_PROJ_DATA))
+        yield
+
+
+def in_environment(function):
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        with environment():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def crs_text(crs) -> str:
+    if not crs:
+        return ""
+    epsg = crs.to_epsg()
+    return f"EPSG:{epsg}" if epsg else crs.to_wkt()
+
+
+def parse_crs(text: str):
+    try:
+        return rasterio.crs.CRS.from_string(text) if text else None
+    except CRSError as error:
+        raise ConcordError(
+            f"The CRS '{text}' is not known; give an authority code such as EPSG:32632."
+        ) from error
+
+
+def affine(transform: tuple):
+    return rasterio.Affine(*transform)
+
+
+def native_window(window: Window | None):
+    if window is None:
+        return None
+    return rasterio.windows.Window(window.col, window.row, window.width, window.height)
+
+
+@in_environment
+def same_crs(one: str, other: str) -> bool:
+    """True when two CRS texts mean the same system."""
+    return one == other or (bool(one) and bool(other) and parse_crs(one) == parse_crs(other))
+
+
+@in_environment
+def transform_bounds(bounds: tuple, source: str, target: str) -> tuple:
+    """Bounds in another CRS, with the edges densified."""
+    return rasterio.warp.transform_bounds(parse_crs(source), parse_crs(target), *bounds)
+
+
+@in_environment
+def crs_is_geographic(crs: str) -> bool:
+    return bool(crs) and parse_crs(crs).is_geographic
+
+
+@in_environment
+def epsg(crs: str) -> int | None:
+    """The EPSG code of a CRS text, or None."""
+    return parse_crs(crs).to_epsg() if crs else None
+
+
+@in_environment
+def wkt(crs: str) -> str:
+    return parse_crs(crs).to_wkt() if crs else ""
+
+
+@in_environment
+def transform_points(points, source: str, target: str) -> list:
+    """[(x, y)] moved from one CRS to another."""
+    xs, ys = zip(*points)
+    return list(zip(*rasterio.warp.transform(parse_crs(source), parse_crs(target), xs, ys)))

@@ -1,0 +1,27 @@
+"""Where refinement engines are registered, each with a sentence for the user."""
+
+from __future__ import annotations
+
+from ..errors import ConcordError
+
+DESCRIPTIONS = {
+    "mode": "Majority of the 7 by 7 neighbours: removes speckle, does not look at the image.",
+    "slic": "Majority inside compact superpixels of the image.",
+    "felzenszwalb": "Majority inside segments that follow edges of the image.",
+    "watershed": "Majority inside watershed basins of the image's gradient.",
+}
+
+
+def engine_of(name: str, scale: float | None = None):
+    """The engine called ``name``; ``scale`` is Felzenszwalb's, None for the default."""
+    if name not in DESCRIPTIONS:
+        raise ConcordError(
+            f"The engine '{name}' is not known; use {', '.join(sorted(DESCRIPTIONS))}."
+        )
+    if name == "mode":
+        from .mode import ModeEngine
+
+        return ModeEngine()
+    from .segments import SCALE, SegmentEngine
+
+    return SegmentEngine(name, scale or SCALE)

@@ -1,0 +1,312 @@
+"""Annotate panel: click on the map, look at the proposal, accept it as one undoable label."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+from qgis.core import Qgis, QgsVectorLayer
+from qgis.PyQt.QtGui import QColor
+from qgis.PyQt.QtWidgets import (
+    QFileDialog,
+    QLineEdit,
+    QPushButton,
+    QToolButton,
+)
+
+from ..bridge import labels, layers, settings
+from ..bridge.text import tr
+from ..engine.errors import ConcordError
+from .classes import ClassChooser
+from .keys import legend
+from .panel import Panel
+from .prompt_session import ALGORITHM, PromptSession
+from .prompt_tool import PromptTool
+from .widgets import LayerCombo, PathCombo, choice, form, note, row, side_by_side
+
+REGIONS = "regions"
+
+
+def prompt_models() -> PathCombo:
+    """Models that answer prompts."""
+
+    def items():
+        yield tr("Regions (no model)"), REGIONS
+        for path in settings.paths(settings.PROMPT_MODELS):
+            yield Path(path).stem, path
+
+    caption = tr("Add a promptable model: its encoder, or the folder of encoder and decoder")
+    return PathCombo(settings.PROMPT_MODELS, items, caption, tr("Models (*.onnx)"), folders=True)
+
+
+class AnnotatePanel(Panel):
+    """Prompts go to `concord:segmentprompts`; accepted proposals go to the label layer."""
+
+    KEY = "annotate"
+    OBJECT_NAME = "ConcordAnnotatePanel"
+    TITLE = "Annotate"
+    HINT = "Click an object on the map; Concord proposes its outline and you accept it."
+
+    def build(self) -> None:
+        self._canvas = canvas = self.iface.mapCanvas()
+        self.tool = PromptTool(canvas)
+        self.session = PromptSession(canvas, self)
+        self._build_labels()
+        self._build_image()
+        self._build_buttons()
+        self._build_keys()
+        self._connect(canvas)
+
+    def _build_labels(self) -> None:
+        column = self.section(tr("Labels"))
+        layout = form()
+        self.labels = LayerCombo("polygon")
+        self.new_button = QToolButton()
+        self.new_button.setText(tr("New…"))
+        self.new_button.setToolTip(tr("Make a GeoPackage with the fields a label layer needs"))
+        self.new_button.clicked.connect(self._new_layer)
+        line = side_by_side(self.labels, self.new_button)
+        tip = tr("Accepted proposals are written here, one feature each")
+        row(layout, tr("&Label layer"), line, tip, self.labels)
+        self.classes = ClassChooser(self)
+        tip = tr("The classes on offer below")
+        row(layout, tr("Class &scheme"), self.classes.schemes, tip)
+        tip = tr("Keys 1 to 9 choose the class on the map")
+        row(layout, tr("&Class"), self.classes.combo, tip)
+        self.annotator = QLineEdit(settings.annotator())
+        self.annotator.editingFinished.connect(
+            lambda: settings.set_value("annotator", self.annotator.text().strip())
+        )
+        row(layout, tr("A&nnotator"), self.annotator, tr("Written beside each label"))
+        column.addLayout(layout)
+
+    def _build_image(self) -> None:
+        column = self.section(tr("Image and model"))
+        layout = form()
+        self.image = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
+        row(layout, tr("&Image"), self.image, tr("The scene in which outlines are looked for"))
+        self.composite = choice()
+        tip = tr("The bands the model sees; kept with every label")
+        row(layout, tr("C&omposite"), self.composite, tip)
+        self.model = prompt_models()
+        row(layout, tr("&Model"), self.model, tr("Regions needs no model and works everywhere"))
+        column.addLayout(layout)
+
+    def _build_buttons(self) -> None:
+        self.start_button = self.step(
+            self.body,
+            tr("Start &prompting"),
+            ALGORITHM,
+            self._need,
+            self.toggle,
+            tr("Turn clicks on the map into prompts"),
+        )
+        self.start_button.setCheckable(True)
+        self.state = note()
+        self.body.addWidget(self.state)
+        self.accept_button = QPushButton(tr("&Accept"))
+        self.accept_button.setToolTip(tr("Write the proposal into the label layer (Enter)"))
+        self.accept_button.clicked.connect(self.accept)
+        self.drop_button = QPushButton(tr("&Drop"))
+        self.drop_button.setToolTip(tr("Forget the prompts of this object (Esc)"))
+        self.drop_button.clicked.connect(self.session.clear)
+        self.keep_button = QPushButton(tr("Sa&ve labels"))
+        self.keep_button.setToolTip(tr("Write accepted labels into the file; editing goes on"))
+        self.keep_button.clicked.connect(lambda: self._guarded(self.save))
+        self.body.addWidget(side_by_side(self.accept_button, self.drop_button, self.keep_button))
+
+    def _build_keys(self) -> None:
+        column = self.section(tr("Keys on the map"))
+        column.addLayout(legend())
+
+    def _connect(self, canvas) -> None:
+        self.classes.changed.connect(self._class_changed)
+        self.classes.failed.connect(self.fail)
+        self.labels.layerChanged.connect(self._label_layer_changed)
+        self.image.layerChanged.connect(self._image_changed)
+        self.composite.currentIndexChanged.connect(self._reconfigure)
+        self.model.changed.connect(self._reconfigure)
+        self.tool.clicked.connect(self.session.add_point)
+        self.tool.boxed.connect(self.session.set_box)
+        self.tool.accepted.connect(self.accept)
+        self.tool.dropped.connect(self.session.clear)
+        self.tool.undone.connect(self.session.undo)
+        self.tool.cycled.connect(self.session.cycle)
+        self.tool.class_picked.connect(self.classes.pick)
+        self.session.changed.connect(self._show_state)
+        self.session.failed.connect(self._prompt_failed)
+        canvas.mapToolSet.connect(self._tool_set)
+        canvas.destinationCrsChanged.connect(self._crs_changed)
+        self._image_changed(self.image.currentLayer())
+        self._label_layer_changed(self.labels.currentLayer())
+        self._class_changed()
+
+    # classes
+
+    def _class_changed(self) -> None:
+        entry = self.classes.entry
+        if entry is not None:
+            self.session.recolour(QColor(entry.colour))
+        self.refresh()
+
+    # layers
+
+    def _label_layer_changed(self, layer) -> None:
+        self.classes.set_layer(layer)
+        self.refresh()
+
+    def _image_changed(self, layer) -> None:
+        self.composite.blockSignals(True)
+        self.composite.clear()
+        if layer is not None and layer.isValid() and layer.bandCount():
+            for item in layers.composites(layer):
+                self.composite.addItem(item.title, ";".join(item.bands))
+        self.composite.blockSignals(False)
+        self._reconfigure()
+
+    def _reconfigure(self, *_) -> None:
+        image = self.image.currentLayer()
+        self.session.clear()
+        self.session.settings = (
+            {
+                "IMAGE": image,
+                "MODEL": self.model.value(),
+                "BANDS": self.composite.currentData() or "",
+            }
+            if image is not None
+            else {}
+        )
+        self.refresh()
+
+    def _new_layer(self) -> None:
+        self._guarded(self._ask_for_layer)
+
+    def _ask_for_layer(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, tr("New label layer"), self.target("labels") + ".gpkg", tr("GeoPackage (*.gpkg)")
+        )
+        if path:
+            self.make_label_layer(path if path.endswith(".gpkg") else path + ".gpkg")
+
+    def make_label_layer(self, path: str) -> QgsVectorLayer:
+        """Make a label layer in the image's CRS, add it and choose it."""
+        image = self.image.currentLayer()
+        crs = image.crs() if image is not None else self.project.crs()
+        context = self.project.transformContext()
+        layer = labels.create_label_layer(path, crs, Path(path).stem, context)
+        layers.style_labels(layer, self.classes.scheme())
+        layers.add_layer(layer, self.project)
+        self.labels.setLayer(layer)
+        return layer
+
+    # prompting
+
+    def _need(self) -> str:
+        if self.image.currentLayer() is None:
+            return tr("Open an image, or load a scene first.")
+        reason = labels.problem(self.labels.currentLayer())
+        if reason:
+            return reason
+        if self.classes.entry is None:
+            return tr("Choose a class scheme, so that there is a class to give.")
+        return ""
+
+    def toggle(self) -> None:
+        """Start or stop taking prompts from the map."""
+        if self._canvas.mapTool() is self.tool:
+            self._canvas.unsetMapTool(self.tool)
+            self.iface.actionPan().trigger()
+            return
+        layer = self.labels.currentLayer()
+        self._style_if_plain(layer)
+        self.session.object = labels.next_object(layer)
+        self.iface.setActiveLayer(layer)  # so that Ctrl+Z undoes labels
+        self._canvas.setMapTool(self.tool)
+
+    def _style_if_plain(self, layer: QgsVectorLayer) -> None:
+        """A layer made before its classes were chosen gets their colours now."""
+        scheme = self.classes.scheme()
+        plain = layers.is_label_layer(layer) and not layers.entries_of_labels(layer)
+        if scheme is not None and plain:
+            layers.style_labels(layer, scheme)
+
+    def _tool_set(self, new, _old=None) -> None:
+        on = new is self.tool
+        self.start_button.setChecked(on)
+        self.start_button.setText(tr("Stop &prompting") if on else tr("Start &prompting"))
+        if not on:
+            self.session.clear()
+        self._show_state()
+
+    def _crs_changed(self) -> None:
+        self.session.clear()  # points of another CRS would lie elsewhere
+
+    def accept(self) -> None:
+        """Write the proposal that is shown as one feature in one undo step."""
+        candidate, entry = self.session.chosen, self.classes.entry
+        if candidate is None or entry is None:
+            self.say(tr("Nothing to accept yet; click an object on the map."))
+            return
+        values = {
+            "class": entry.code,
+            "class_name": entry.name,
+            "source": "prompt",
+            "annotator": self.annotator.text().strip(),
+            "score": candidate.score,
+            "created": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "object": self.session.object,
+            "composite": self.composite.currentData(),
+            "model": Path(self.model.value()).name,
+        }
+        layer = self.labels.currentLayer()
+        try:
+            labels.accept(
+                layer, candidate.geometry, candidate.crs, values, self.project.transformContext()
+            )
+        except ConcordError as error:
+            self.fail(str(error))
+            return
+        self.say(tr("Accepted as {name}.").format(name=entry.name))
+        self.session.next_object()
+
+    def save(self) -> None:
+        """Commit the label layer and stay in edit mode."""
+        layer = self.labels.currentLayer()
+        if layer is None or not layer.isEditable():
+            self.say(tr("Nothing to save."))
+            return
+        if not layer.commitChanges(False):
+            errors = "; ".join(layer.commitErrors())
+            raise ConcordError(
+                tr("{name} could not be saved ({why}).").format(name=layer.name(), why=errors)
+            )
+        self.say(tr("Saved {name}.").format(name=layer.name()))
+        self._show_state()
+
+    def _prompt_failed(self, text: str) -> None:
+        self.say(text)
+        self.iface.messageBar().pushMessage("Concord", text, Qgis.MessageLevel.Warning, 6)
+
+    def updated(self) -> None:
+        self._show_state()
+
+    def _show_state(self) -> None:
+        session = self.session
+        ready = session.chosen is not None and not session.busy
+        self.accept_button.setEnabled(ready and self.classes.entry is not None)
+        self.drop_button.setEnabled(not session.empty)
+        layer = self.labels.currentLayer()
+        self.keep_button.setEnabled(layer is not None and layer.isModified())
+        on = self._canvas.mapTool() is self.tool
+        text = session.describe() if on else ""
+        self.state.setText(text)
+        self.state.setVisible(bool(text))
+
+    def release(self) -> None:
+        if self._released:
+            return
+        self._canvas.mapToolSet.disconnect(self._tool_set)
+        self._canvas.destinationCrsChanged.disconnect(self._crs_changed)
+        self._canvas.unsetMapTool(self.tool)
+        self.session.release()
+        super().release()

@@ -1,0 +1,203 @@
+"""Campaign panel: several annotators' maps become one agreed map, and that becomes chips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import QgsProject
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import (
+    QAbstractItemView,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+)
+
+from ..bridge import layers
+from ..bridge.text import tr
+from ..engine import taxonomy as taxonomies
+from .export import ExportSection
+from .lists import Table, lines_high
+from .panel import Panel
+from .runner import Outcome
+from .widgets import LayerCombo, choice, form, note, row, taxonomy_combo
+
+METHODS = (
+    ("dawidskene", "Weighted by care (Dawid-Skene)", "Careful annotators count more; care is "
+     "estimated from how they agree."),
+    ("majority", "Majority", "The class most annotators chose; ties stay undecided."),
+    ("gold", "Weighted by gold", "Care is measured on pixels whose class is known."),
+)  # fmt: skip
+
+
+class LayerChecks(QListWidget):
+    """Rasters of the project that pass a test, with a box to tick each."""
+
+    def __init__(self, accepts, changed, parent=None):
+        super().__init__(parent)
+        self._accepts = accepts
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        lines_high(self, 5)
+        self.itemChanged.connect(lambda _item: changed())
+
+    def reload(self) -> None:
+        """List the layers that are open now; ticks stay."""
+        ticked = {layer.id() for layer in self.layers()}
+        found = [x for x in QgsProject.instance().mapLayers().values() if self._accepts(x)]
+        found.sort(key=lambda layer: layer.name().lower())
+        known = [self.item(i).data(Qt.ItemDataRole.UserRole) for i in range(self.count())]
+        names = [self.item(i).text() for i in range(self.count())]
+        if known == [x.id() for x in found] and names == [x.name() for x in found]:
+            return
+        self.blockSignals(True)
+        self.clear()
+        for layer in found:
+            item = QListWidgetItem(layer.name())
+            item.setData(Qt.ItemDataRole.UserRole, layer.id())
+            item.setToolTip(layer.source())
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            on = layer.id() in ticked
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+            self.addItem(item)
+        self.blockSignals(False)
+
+    def layers(self) -> list:
+        """The ticked layers that are still open."""
+        project = QgsProject.instance()
+        items = [self.item(i) for i in range(self.count())]
+        ids = [
+            item.data(Qt.ItemDataRole.UserRole)
+            for item in items
+            if item.checkState() == Qt.CheckState.Checked
+        ]
+        return [project.mapLayer(key) for key in ids if project.mapLayer(key) is not None]
+
+    def tick(self, chosen) -> None:
+        """Tick exactly these layers."""
+        ids = {layer.id() for layer in chosen}
+        for i in range(self.count()):
+            item = self.item(i)
+            on = item.data(Qt.ItemDataRole.UserRole) in ids
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+
+
+class CampaignPanel(Panel):
+    """Runs `concord:consensus`; the section below exports chips."""
+
+    KEY = "campaign"
+    OBJECT_NAME = "ConcordCampaignPanel"
+    TITLE = "Campaign"
+    HINT = "Bring several annotators to one map, then export the parts they agree on as chips."
+
+    def build(self) -> None:
+        column = self.section(tr("Consensus"))
+        layout = form()
+        self.annotators = LayerChecks(layers.is_vote, self.refresh)
+        tip = tr("Tick one class map per annotator; votes are never overwritten")
+        row(layout, tr("&Annotators"), self.annotators, tip)
+        self.method = choice()
+        for key, title, _text in METHODS:
+            self.method.addItem(tr(title), key)
+        self.method.currentIndexChanged.connect(self.refresh)
+        row(layout, tr("&Method"), self.method, tr("How votes become one class per pixel"))
+        self.explained = note()
+        layout.addRow(self.explained)
+        self.gold = LayerCombo("raster", layers.is_class_raster, empty=True)
+        self.gold.setLayer(None)
+        self.gold.layerChanged.connect(self.refresh)
+        tip = tr("Class map that is right wherever it has a class")
+        self.gold_label = row(layout, tr("&Gold map"), self.gold, tip)
+        self.taxonomy = taxonomy_combo()
+        row(layout, tr("Class &scheme"), self.taxonomy, tr("Names and colours of the classes"))
+        column.addLayout(layout)
+        self.step(
+            column,
+            tr("&Build consensus"),
+            "concord:consensus",
+            self._need,
+            self.run,
+            tr("Adds the agreed map, how sure it is, and how far annotators agree"),
+        )
+        self._build_result(column)
+        self.export = ExportSection(self)
+
+    def _build_result(self, column) -> None:
+        self.numbers = note()
+        self.numbers.hide()
+        column.addWidget(self.numbers)
+        self.people = Table([tr("Annotator"), tr("Accuracy"), tr("Votes")])
+        self.people.setToolTip(tr("Estimated share of votes that hit the consensus class"))
+        column.addWidget(self.people)
+        self.open_report = QPushButton(tr("&Open report"))
+        self.open_report.hide()
+        self.open_report.clicked.connect(lambda: self.open_file(self._report_path))
+        column.addWidget(self.open_report)
+        self._report_path = ""
+
+    def updated(self) -> None:
+        self.annotators.reload()
+        self.export.updated()
+        method = self.method.currentData()
+        for key, _title, text in METHODS:
+            if key == method:
+                self.explained.setText(tr(text))
+        self.gold.setVisible(method == "gold")
+        self.gold_label.setVisible(method == "gold")
+
+    def _need(self) -> str:
+        self.annotators.reload()
+        if self.annotators.count() < 2:
+            return tr("Open the annotators' class maps: at least two rasters of one grid.")
+        if len(self.annotators.layers()) < 2:
+            return tr("Tick at least two annotators.")
+        if self.method.currentData() == "gold" and self.gold.currentLayer() is None:
+            return tr("Choose the gold map.")
+        return ""
+
+    def run(self) -> None:
+        """Run `concord:consensus` and add what it made."""
+        stem = self.target("consensus")
+        method = self.method.currentData()
+        parameters = {
+            "ANNOTATIONS": self.annotators.layers(),
+            "METHOD": method,
+            "TAXONOMY": self.taxonomy.value(),
+            "OUTPUT": stem + ".tif",
+            "AGREEMENT": stem + ".agreement.tif",
+            "REPORT": stem + ".html",
+        }
+        if method == "gold":
+            parameters["GOLD"] = self.gold.currentLayer()
+        chosen = self.taxonomy.value()
+        scheme = taxonomies.load(chosen) if chosen else None
+
+        def done(outcome: Outcome) -> None:
+            path, project = outcome.results["OUTPUT"], self.project
+            share = outcome.results["AGREEMENT"]
+            layers.add_raster(share, tr("Agreement"), "agreement", project, visible=False)
+            layers.add_raster(path, tr("Posterior"), "posterior", project, visible=False)
+            made = layers.add_raster(path, tr("Consensus"), "consensus", project, scheme)
+            self.export.suggest(made)
+            self.show_report(self.report(outcome))
+            self._report_path = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
+            self.open_report.setVisible(Path(self._report_path).exists())
+            self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))
+
+        self.launch("concord:consensus", parameters, done)
+
+    def show_report(self, report: dict) -> None:
+        """Show agreement, what stayed undecided and each annotator's estimated accuracy."""
+        self.numbers.setText(
+            tr("Agreement {a:.1f} %, undecided {u:.1f} % of the pixels.").format(
+                a=100 * float(report.get("agreement_mean", 0)),
+                u=100 * float(report.get("undecided_share", 0)),
+            )
+        )
+        self.numbers.show()
+        people = report.get("annotators", [])
+        rows = []
+        for person in people:
+            accuracy = person.get("accuracy")
+            share = "–" if accuracy is None else f"{100 * accuracy:.1f} %"
+            rows.append((person.get("name", ""), share, f"{person.get('votes', 0):,}"))
+        self.people.fill(rows)

@@ -1,0 +1,213 @@
+"""Models panel: read a model's card, check it against the layer, run it on an extent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.PyQt.QtWidgets import QCheckBox, QTextBrowser
+
+from ..bridge import layers, settings
+from ..bridge.text import tr
+from .lists import VerdictList, lines_high
+from .panel import Panel
+from .runner import Outcome
+from .widgets import ExtentChooser, LayerCombo, PathCombo, choice, form, note, row
+
+EXECUTORS = (("local", "This computer"), ("local:1", "This computer, one core"))
+
+
+def model_combo() -> PathCombo:
+    """Models that came with Concord and those the user added."""
+
+    def items():
+        for path in settings.models():
+            yield Path(path).stem, path
+
+    return PathCombo(settings.MODELS, items, tr("Add a model (ONNX)"), tr("Models (*.onnx)"))
+
+
+class ModelsPanel(Panel):
+    """Runs `concord:modelcard` and `concord:runmodel`."""
+
+    KEY = "models"
+    OBJECT_NAME = "ConcordModelsPanel"
+    TITLE = "Models"
+    HINT = "Run a model on a layer. Check first: the card says what the model expects."
+
+    def build(self) -> None:
+        column = self.section(tr("Model and layer"))
+        layout = form()
+        self.model = model_combo()
+        self.model.changed.connect(self._chosen)
+        row(layout, tr("&Model"), self.model, tr("An ONNX file that describes itself"))
+        self.input = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
+        self.input.layerChanged.connect(self._chosen)
+        row(layout, tr("&Image"), self.input, tr("The scene the model reads; bands go by name"))
+        column.addLayout(layout)
+        self.step(
+            column,
+            tr("Chec&k model"),
+            "concord:modelcard",
+            self._need_both,
+            self.check,
+            tr("Read the card and compare bands, pixel size and values with the layer"),
+        )
+        self.card = QTextBrowser()
+        self.card.setOpenExternalLinks(True)
+        lines_high(self.card, 9)
+        self.card.setAccessibleName(tr("Model card"))
+        self.card.hide()
+        column.addWidget(self.card)
+        self.verdicts = VerdictList()
+        self.verdicts.setAccessibleName(tr("Checks"))
+        column.addWidget(self.verdicts)
+        self._build_run()
+
+    def _build_run(self) -> None:
+        column = self.section(tr("Run"))
+        layout = form()
+        self.extent = ExtentChooser(self.iface.mapCanvas())
+        self.extent.changed.connect(self.refresh)
+        row(layout, tr("E&xtent"), self.extent, tr("How much of the layer the model runs on"))
+        self.mask = LayerCombo("polygon", empty=True)
+        self.mask.setAllowEmptyLayer(True, tr("None"))
+        self.mask.setLayer(None)
+        row(layout, tr("Mas&k"), self.mask, tr("Only inside these polygons; the rest is skipped"))
+        self.executor = choice()
+        self.executor.setEditable(True)
+        for key, title in EXECUTORS:
+            self.executor.addItem(tr(title), key)
+        tip = tr("Where tiles are computed; for a cluster type dask: and its scheduler's address")
+        row(layout, tr("Compute &on"), self.executor, tip)
+        self.probabilities = QCheckBox(tr("Keep &probabilities"))
+        self.probabilities.setToolTip(tr("Also write one band per class"))
+        layout.addRow(self.probabilities)
+        self.polygons = QCheckBox(tr("Make pol&ygons"))
+        self.polygons.setToolTip(tr("Also turn the classes into polygons"))
+        layout.addRow(self.polygons)
+        column.addLayout(layout)
+        self.step(
+            column,
+            tr("&Run model"),
+            "concord:runmodel",
+            self._need_run,
+            self.run,
+            tr("Runs in tiles in the background and adds the result"),
+        )
+        self.summary = note()
+        self.summary.hide()
+        column.addWidget(self.summary)
+
+    def _chosen(self, *_) -> None:
+        # Verdicts speak of one model and one layer; they must not outlive the choice.
+        if hasattr(self, "verdicts"):
+            self.card.hide()
+            self.verdicts.show_verdicts([])
+            self.refresh()
+
+    def _need_both(self) -> str:
+        if not self.model.value():
+            return tr("Add a model: an ONNX file with a card.")
+        if self.input.currentLayer() is None:
+            return tr("Open an image, or load a scene first.")
+        return ""
+
+    def _need_run(self) -> str:
+        return self._need_both() or self.extent.problem()
+
+    def _executor(self) -> str:
+        text = self.executor.currentText().strip()
+        index = self.executor.findText(text)
+        return self.executor.itemData(index) if index >= 0 else text
+
+    def check(self) -> None:
+        """Run `concord:modelcard` and show the card and the verdicts."""
+        parameters = {
+            "MODEL": self.model.value(),
+            "INPUT": [self.input.currentLayer()],
+            "REPORT": self.target("card") + ".json",
+        }
+        self.launch("concord:modelcard", parameters, self._checked)
+
+    def _checked(self, outcome: Outcome) -> None:
+        report = self.report(outcome)
+        self.card.setHtml(card_html(report.get("card", {})))
+        self.card.show()
+        verdicts = report.get("verdicts", [])
+        self.verdicts.show_verdicts(verdicts)
+        levels = {verdict.get("level") for verdict in verdicts}
+        if "red" in levels:
+            self.say(tr("This model does not fit this layer."))
+        elif "amber" in levels:
+            self.say(tr("The model can run; look at the remarks first."))
+        else:
+            self.say(tr("The model fits this layer."))
+
+    def run(self) -> None:
+        """Run `concord:runmodel` and add what it made."""
+        stem = self.target(Path(self.model.value()).stem)
+        parameters = {
+            "INPUT": [self.input.currentLayer()],
+            "MODEL": self.model.value(),
+            "EXECUTOR": self._executor(),
+            "OUTPUT": stem + ".tif",
+            "REPORT": stem + ".json",
+        }
+        optional = {
+            "EXTENT": self.extent.value(),
+            "MASK": self.mask.currentLayer(),
+            "PROBABILITIES": stem + ".prob.tif" if self.probabilities.isChecked() else None,
+            "POLYGONS": stem + ".gpkg" if self.polygons.isChecked() else None,
+        }
+        parameters.update({key: value for key, value in optional.items() if value is not None})
+        name = Path(self.model.value()).stem
+        self.launch("concord:runmodel", parameters, lambda outcome: self._ran(outcome, name))
+
+    def _ran(self, outcome: Outcome, name: str) -> None:
+        results = outcome.results
+        if results.get("PROBABILITIES"):
+            title = tr("{name}, probabilities").format(name=name)
+            layers.add_raster(
+                results["PROBABILITIES"], title, "probability", self.project, visible=False
+            )
+        made = layers.add_raster(results["OUTPUT"], name, "classes", self.project)
+        if results.get("POLYGONS"):
+            title = tr("{name}, polygons").format(name=name)
+            polygons = layers.add_vector(results["POLYGONS"], title, self.project)
+            layers.style_labels(polygons, like=made)
+        self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))
+        shares = self.report(outcome).get("classes", [])
+        lines = [
+            tr("{name}: {share:.1f} %").format(name=c["name"], share=100 * c["share"])
+            for c in shares
+            if isinstance(c, dict) and "share" in c and "name" in c
+        ]
+        self.summary.setText("\n".join(lines))
+        self.summary.setVisible(bool(lines))
+
+
+def card_html(card: dict) -> str:
+    """A card as a small table: plain values first, lists in one line."""
+    import html
+
+    rows = []
+    for key, content in card.items():
+        text = _plain(content)
+        if text:
+            title = html.escape(str(key).replace("_", " ").capitalize())
+            rows.append(f"<tr><td><b>{title}</b>&nbsp;</td><td>{html.escape(text)}</td></tr>")
+    return "<table cellspacing='2'>" + "".join(rows) + "</table>"
+
+
+def _plain(content) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, dict):
+        return ", ".join(f"{key}: {_plain(value)}" for key, value in content.items())
+    if isinstance(content, (list, tuple)):
+        parts = [
+            str(item["name"]) if isinstance(item, dict) and "name" in item else _plain(item)
+            for item in content
+        ]
+        return ", ".join(part for part in parts if part)
+    return str(content)

@@ -1,0 +1,181 @@
+"""Refine panel: proposals that repair a noisy land-cover map, with what changed and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import QgsRasterLayer
+from qgis.gui import QgsCheckableComboBox, QgsDoubleSpinBox
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import QPushButton
+
+from ..bridge import layers
+from ..bridge.text import tr
+from ..engine import taxonomy as taxonomies
+from .lists import Table
+from .panel import Panel
+from .runner import Outcome
+from .widgets import LayerCombo, choice, form, note, row, taxonomy_combo
+
+ENGINES = (
+    ("mode", "Mode filter", "Each pixel takes the most frequent class around it; no image needed."),
+    ("slic", "Compact segments (SLIC)", "Classes vote inside even segments of the image."),
+    (
+        "felzenszwalb",
+        "Free segments (Felzenszwalb)",
+        "Classes vote inside segments that follow the edges of the image.",
+    ),
+    ("watershed", "Watershed segments", "Classes vote inside basins of the image's gradient."),
+)
+
+
+class RefinePanel(Panel):
+    """Runs `concord:refinelabels`; nothing is changed, proposals and a new raster are added."""
+
+    KEY = "refine"
+    OBJECT_NAME = "ConcordRefinePanel"
+    TITLE = "Refine"
+    HINT = "Let the image correct a noisy class map. The map itself is not touched."
+
+    def build(self) -> None:
+        column = self.section(tr("Maps"))
+        layout = form()
+        self.labels = LayerCombo("raster", layers.is_class_raster)
+        self.labels.layerChanged.connect(self.refresh)
+        row(layout, tr("&Class map"), self.labels, tr("The map to correct: one class per pixel"))
+        self.image = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
+        self.image.layerChanged.connect(self.refresh)
+        row(layout, tr("&Image"), self.image, tr("The scene whose edges the classes should follow"))
+        self.taxonomy = taxonomy_combo()
+        self.taxonomy.changed.connect(self.refresh)
+        row(layout, tr("Class &scheme"), self.taxonomy, tr("Names and colours of the classes"))
+        column.addLayout(layout)
+        self._build_method()
+        self.step(
+            self.body,
+            tr("&Propose corrections"),
+            "concord:refinelabels",
+            self._need,
+            self.run,
+            tr("Adds the proposals and the corrected map; the class map stays as it is"),
+        )
+        self._build_result()
+
+    def _build_method(self) -> None:
+        column = self.section(tr("Method"))
+        layout = form()
+        self.engine = choice()
+        for key, title, _text in ENGINES:
+            self.engine.addItem(tr(title), key)
+        self.engine.setCurrentIndex(self.engine.findData("felzenszwalb"))
+        self.engine.currentIndexChanged.connect(self.refresh)
+        row(layout, tr("&Engine"), self.engine, tr("How neighbouring pixels are brought together"))
+        self.explained = note()
+        layout.addRow(self.explained)
+        self.protect = QgsCheckableComboBox()
+        self.protect.setDefaultText(tr("None"))
+        tip = tr("Pixels of these classes never change, such as roads or water")
+        row(layout, tr("P&rotect"), self.protect, tip)
+        self.margin = QgsDoubleSpinBox()
+        self.margin.setRange(0.0, 1.0)
+        self.margin.setSingleStep(0.05)
+        self.margin.setValue(0.1)
+        self.margin.setClearValue(0.1)
+        tip = tr("By how much of the votes a class must lead before a pixel changes: 0 to 1")
+        row(layout, tr("&Margin"), self.margin, tip)
+        column.addLayout(layout)
+
+    def _build_result(self) -> None:
+        self.results = self.section(tr("Result"))
+        self.results.parentWidget().hide()
+        self.numbers = note()
+        self.results.addWidget(self.numbers)
+        self.changes = Table([tr("From"), tr("To"), tr("Pixels")])
+        self.results.addWidget(self.changes)
+        self.open_report = QPushButton(tr("&Open report"))
+        self.open_report.hide()
+        self.open_report.clicked.connect(lambda: self.open_file(self._report_path))
+        self.results.addWidget(self.open_report)
+        self._report_path = ""
+        self._listed = None
+
+    def updated(self) -> None:
+        for key, _title, text in ENGINES:
+            if key == self.engine.currentData():
+                self.explained.setText(tr(text))
+        layer = self.labels.currentLayer()
+        wanted = (layer.id() if layer is not None else "", self.taxonomy.value())
+        if wanted != self._listed:
+            self._listed = wanted
+            self._guarded(lambda: self._list_classes(layer))
+
+    def _list_classes(self, layer: QgsRasterLayer | None) -> None:
+        self.protect.clear()
+        if layer is None:
+            return
+        for entry in layers.class_entries(layer, self._scheme()):
+            self.protect.addItemWithCheckState(
+                f"{entry.code} {entry.name}", Qt.CheckState.Unchecked, entry.code
+            )
+
+    def _scheme(self):
+        name = self.taxonomy.value()
+        return taxonomies.load(name) if name else None
+
+    def _need(self) -> str:
+        if self.labels.currentLayer() is None:
+            return tr("Open a class map: a raster with one whole number per pixel.")
+        if self.image.currentLayer() is None:
+            return tr("Open an image of the same place, or load a scene first.")
+        return ""
+
+    def run(self) -> None:
+        """Run `concord:refinelabels` and add what it made."""
+        labels = self.labels.currentLayer()
+        stem = self.target("refined")
+        parameters = {
+            "IMAGE": self.image.currentLayer(),
+            "LABELS": labels,
+            "ENGINE": self.engine.currentData(),
+            "PROTECT": ";".join(str(code) for code in self.protect.checkedItemsData()),
+            "MARGIN": self.margin.value(),
+            "TAXONOMY": self.taxonomy.value(),
+            "OUTPUT": stem + ".tif",
+            "PROPOSALS": stem + ".gpkg",
+            "REPORT": stem + ".html",
+        }
+        scheme = self._scheme()
+        name = labels.name()
+
+        def done(outcome: Outcome) -> None:
+            refined = tr("{name}, corrected").format(name=name)
+            layers.add_raster(outcome.results["OUTPUT"], refined, "classes", self.project, scheme)
+            title = tr("{name}, proposals").format(name=name)
+            proposals = layers.add_vector(outcome.results["PROPOSALS"], title, self.project)
+            layers.style_vector_proposals(proposals)
+            self.show_report(self.report(outcome))
+            self._report_path = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
+            self.open_report.setVisible(Path(self._report_path).exists())
+            self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))
+
+        self.launch("concord:refinelabels", parameters, done)
+
+    def show_report(self, report: dict) -> None:
+        """Show the share of changed pixels and what changed into what."""
+        self.numbers.setText(
+            tr("{share:.1f} % of the pixels would change, in {n} regions.").format(
+                share=100 * float(report.get("changed_share", 0)), n=report.get("regions", 0)
+            )
+        )
+        self.results.parentWidget().show()
+        transitions = sorted(report.get("transitions", []), key=lambda t: -t.get("pixels", 0))
+        self.changes.fill(
+            [
+                (
+                    change.get("from_name", change.get("from")),
+                    change.get("to_name", change.get("to")),
+                    f"{change.get('pixels', 0):,}",
+                )
+                for change in transitions
+            ]
+        )

@@ -1,0 +1,255 @@
+"""Scene panel: files of any sensor become one scene, on one grid, with named bands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import QgsRasterLayer
+from qgis.gui import QgsDoubleSpinBox, QgsFileWidget
+from qgis.PyQt.QtWidgets import (
+    QFileDialog,
+    QHeaderView,
+    QMenu,
+    QToolButton,
+)
+
+from ..bridge import layers
+from ..bridge.text import tr
+from . import sample
+from .lists import Table
+from .panel import Panel
+from .runner import Outcome
+from .widgets import ExtentChooser, LayerCombo, choice, form, note, row, side_by_side
+
+
+class ScenePanel(Panel):
+    """Loads files with `concord:loadscene` and shows what was assumed about them."""
+
+    KEY = "scene"
+    OBJECT_NAME = "ConcordScenePanel"
+    TITLE = "Scene"
+    HINT = "Bring files of one place, from any sensor, onto one grid with named bands."
+
+    def build(self) -> None:
+        column = self.section(tr("Load"))
+        layout = form()
+        self.files = QgsFileWidget()
+        self.files.setStorageMode(QgsFileWidget.StorageMode.GetMultipleFiles)
+        self.files.setDialogTitle(tr("Files of one scene"))
+        self.files.setFilter(tr("Rasters") + " (*.tif *.tiff *.jp2 *.vrt *.img *.nc);;* (*)")
+        self.files.lineEdit().setPlaceholderText(tr("Files, or the folder of a product"))
+        self.files.fileChanged.connect(self.refresh)
+        tip = tr("One file or many; each becomes bands of the scene. Dropping files works too")
+        row(layout, tr("&Files"), side_by_side(self.files, self._more()), tip, self.files)
+        self.sensor = choice()
+        self.sensor.addItem(tr("Find out from the files"), "auto")
+        row(
+            layout,
+            tr("&Sensor"),
+            self.sensor,
+            tr("Says which band is which, and how numbers become reflectance or decibels"),
+        )
+        column.addLayout(layout)
+        self._build_grid()
+        self.step(
+            self.body,
+            tr("&Load scene"),
+            "concord:loadscene",
+            self._need,
+            self.load,
+            tr("Resample everything onto one grid and add the scene to the map"),
+        )
+        self.step(
+            self.body,
+            tr("&Try the sample scene"),
+            "concord:samplescene",
+            lambda: "",
+            self.load_sample,
+            tr("A small synthetic scene with optical, SAR, elevation, a noisy map and annotators"),
+        )
+        self._build_result()
+
+    def _more(self) -> QToolButton:
+        button = QToolButton()
+        button.setText(tr("More"))
+        button.setToolTip(tr("Take a whole folder, or layers that are open"))
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu = QMenu(button)
+        self._menu.aboutToShow.connect(self._fill_menu)
+        button.setMenu(self._menu)
+        return button
+
+    def _fill_menu(self) -> None:
+        self._menu.clear()
+        self._menu.addAction(tr("Folder…")).triggered.connect(self._choose_folder)
+        self._menu.addSeparator()
+        for layer in self.project.mapLayers().values():
+            if isinstance(layer, QgsRasterLayer) and layer.providerType() == "gdal":
+                path = layer.source().split("|")[0]
+                action = self._menu.addAction(layer.name())
+                action.triggered.connect(lambda _checked=False, path=path: self.add_file(path))
+
+    def _choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, tr("Folder of a product"))
+        if folder:
+            self.files.setFilePath(folder)
+
+    def add_file(self, path: str) -> None:
+        """Append a file to the chosen ones."""
+        chosen = [*self.chosen_files(), path]
+        self.files.setFilePath(" ".join(f'"{name}"' for name in dict.fromkeys(chosen)))
+
+    def chosen_files(self) -> list[str]:
+        return [path for path in QgsFileWidget.splitFilePaths(self.files.filePath()) if path]
+
+    def _build_grid(self) -> None:
+        column = self.section(tr("Grid"), collapsed=True)
+        layout = form()
+        self.grid = LayerCombo("raster", empty=True)
+        self.grid.setAllowEmptyLayer(True, tr("Grid of the finest file"))
+        self.grid.setLayer(None)
+        row(layout, tr("&Match"), self.grid, tr("Take CRS, pixel size and origin of this raster"))
+        self.resolution = QgsDoubleSpinBox()
+        self.resolution.setRange(0, 1e6)
+        self.resolution.setDecimals(3)
+        self.resolution.setSpecialValueText(tr("Finest file's"))
+        tip = tr("Pixel size in the units of the scene's CRS")
+        row(layout, tr("&Pixel size"), self.resolution, tip)
+        self.extent = ExtentChooser(self.iface.mapCanvas())
+        self.extent.combo.setItemText(1, tr("All of the files"))
+        self.extent.combo.setCurrentIndex(1)
+        self.extent.changed.connect(self.refresh)
+        row(layout, tr("E&xtent"), self.extent, tr("How much of the files the scene covers"))
+        column.addLayout(layout)
+
+    def _build_result(self) -> None:
+        column = self.section(tr("Show"))
+        layout = form()
+        self.shown = LayerCombo("raster")
+        self.shown.layerChanged.connect(self._list_composites)
+        row(layout, tr("La&yer"), self.shown, tr("The layer whose bands are shown"))
+        self.composite = choice()
+        self.composite.activated.connect(self._show_composite)
+        row(
+            layout,
+            tr("&Composite"),
+            self.composite,
+            tr("Which bands are shown as red, green and blue; 2 to 98 % of the values"),
+        )
+        column.addLayout(layout)
+        self.table = Table([tr("Band"), tr("Unit"), tr("From"), tr("Resampling")])
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        self.assumed = note()
+        self.assumed.hide()
+        column.addWidget(self.table)
+        column.addWidget(self.assumed)
+
+    def updated(self) -> None:
+        if self.sensor.count() == 1:
+            self._list_sensors()
+        self._list_composites(self.shown.currentLayer())
+
+    def _list_sensors(self) -> None:
+        from ..engine import sensors
+
+        for preset in sensors.presets():
+            self.sensor.addItem(preset.title, preset.id)
+
+    def _list_composites(self, layer) -> None:
+        current = self.composite.currentText()
+        self.composite.clear()
+        if isinstance(layer, QgsRasterLayer) and layer.isValid() and layer.bandCount():
+            for item in layers.composites(layer):
+                self.composite.addItem(item.title, item.bands)
+        self.composite.setCurrentIndex(max(0, self.composite.findText(current)))
+        self.composite.setEnabled(self.composite.count() > 0)
+
+    def _show_composite(self, _index: int) -> None:
+        layer = self.shown.currentLayer()
+        if layer is not None:
+            layers.style_composite(layer, self.composite.currentData())
+            layer.triggerRepaint()
+            layer.emitStyleChanged()
+
+    def _need(self) -> str:
+        chosen = self.chosen_files()
+        if not chosen:
+            return tr("Choose files or a folder, or try the sample scene.")
+        for path in chosen:
+            if not Path(path).exists():
+                return tr("{path} does not exist; choose another file.").format(path=path)
+        return self.extent.problem()
+
+    def load(self) -> None:
+        """Run `concord:loadscene` on the chosen files."""
+        chosen = self.chosen_files()
+        self._load(chosen, Path(chosen[0]).stem if len(chosen) == 1 else tr("Scene"))
+
+    def _load(self, chosen: list[str], name: str, then=None, sample_run=False) -> None:
+        stem = self.target("scene")
+        parameters = {
+            "INPUT": chosen,
+            "SENSOR": "auto" if sample_run else self.sensor.currentData(),
+            "OUTPUT": stem + ".tif",
+            "REPORT": stem + ".json",
+        }
+        if not sample_run:
+            parameters["GRID"] = self.grid.currentLayer()
+            parameters["EXTENT"] = self.extent.value()
+            if self.resolution.value() > 0:
+                parameters["RESOLUTION"] = self.resolution.value()
+        parameters = {key: value for key, value in parameters.items() if value is not None}
+
+        def done(outcome: Outcome) -> None:
+            layer = layers.add_raster(outcome.results["OUTPUT"], name, "scene", self.project)
+            report = self.report(outcome)
+            self.show_report(report)
+            self.shown.setLayer(layer)
+            self._look_at(layer)
+            self.say(
+                tr("Added {name}: {n} bands, {s:.1f} s.").format(
+                    name=name, n=layer.bandCount(), s=outcome.seconds
+                )
+            )
+            if then is not None:
+                then(layer)
+
+        self.launch("concord:loadscene", parameters, done)
+
+    def _look_at(self, layer: QgsRasterLayer) -> None:
+        self.iface.setActiveLayer(layer)
+        if len(self.project.mapLayers()) == 1:
+            self.project.setCrs(layer.crs())
+        canvas = self.iface.mapCanvas()
+        view = canvas.mapSettings()
+        canvas.setExtent(view.layerExtentToOutputExtent(layer, layer.extent()))
+        canvas.refresh()
+
+    def show_report(self, report: dict) -> None:
+        """Show bands and warnings of a loadscene report."""
+        bands = report.get("bands", [])
+        rows, tips = [], {}
+        for line, band in enumerate(bands):
+            source = str(band.get("source") or "")
+            cells = (band.get("name"), band.get("unit"), Path(source).name, band.get("resampling"))
+            rows.append([text or "–" for text in cells])
+            tips[(line, 2)] = source
+        self.table.fill(rows, tips)
+        warnings = [str(text) for text in report.get("warnings", [])]
+        self.assumed.setText("\n".join(f"• {text}" for text in warnings))
+        self.assumed.setVisible(bool(warnings))
+
+    def load_sample(self) -> None:
+        """Make the synthetic scene, load it and add its maps."""
+        parameters = {"SEED": 1, "SIZE": 1024, "OUTPUT": self.target("sample")}
+
+        def made(outcome: Outcome) -> None:
+            folder = Path(str(outcome.results["OUTPUT"]))
+
+            def rest(scene: QgsRasterLayer) -> None:
+                sample.add_maps(folder, scene, self.project)
+
+            self._load(sample.sensor_files(folder), tr("Scene (synthetic)"), rest, True)
+
+        self.launch("concord:samplescene", parameters, made)
