@@ -56,7 +56,7 @@ setup-dev: .venv/dev-ok .build/plugins/concord
 
 # --- what a newcomer calls --------------------------------------------------------------------
 
-run: setup
+run: $(if $(DATA),setup-dev,setup)
 	@$(QENV) $(PY) scripts/run_loop.py --out out $(if $(DATA),--data '$(DATA)')
 	@if [ -n "$$DISPLAY" ]; then $(PY) scripts/desktop.py show out/concord.qgz; fi
 

@@ -123,7 +123,7 @@ class ConcordPlugin:
         for panel in panels[1:]:
             window.tabifyDockWidget(panels[0], panel)
         # Wide enough for five tabs to show their names.
-        width = panels[0].fontMetrics().averageCharWidth() * 62
+        width = panels[0].fontMetrics().averageCharWidth() * 68
         window.resizeDocks(panels[:1], [width], Qt.Orientation.Horizontal)
         for panel in hidden:
             panel.hide()

@@ -53,6 +53,8 @@ def drive() -> int:
         plugin.show_panel(key)
         wait(0.7)
         wait_until(lambda: quiet(plugin), f"the map beside the panel {key}")
+        iface.messageBar().clearWidgets()  # QGIS's own "Task complete" hides part of the map
+        wait(0.2)
         path = folder / f"{key}{suffix}.png"
         if not iface.mainWindow().grab().save(str(path)):
             raise OSError(f"{path} could not be written; check the folder's rights and space.")

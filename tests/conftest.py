@@ -27,7 +27,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real data (CONCORD_DATA, default ../shared/data below the root's parent)."""
+    """The folder of real data: CONCORD_DATA, seen from the root; default ../shared/data."""
     folder = (ROOT / os.environ.get("CONCORD_DATA", "../shared/data")).resolve()
     if not folder.is_dir():
         message = f"The real data are missing: set CONCORD_DATA to their folder ({folder} is none)."

@@ -49,7 +49,7 @@ class RefineLabels(ConcordAlgorithm):
         )
         self.add(
             QgsProcessingParameterNumber(
-                "MARGIN", tr("Margin"), QgsProcessingParameterNumber.Type.Double, 0.0, True, 0, 1
+                "MARGIN", tr("Margin"), QgsProcessingParameterNumber.Type.Double, 0.1, True, 0, 1
             ),
             "By how much of the votes the new class must lead the old one, 0 to 1.",
         )
@@ -61,7 +61,10 @@ class RefineLabels(ConcordAlgorithm):
             "SCALE", tr("Segment scale"), QgsProcessingParameterNumber.Type.Double, None, True, 1
         )
         scale.setFlags(scale.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
-        self.add(scale, "Felzenszwalb's scale: larger gives larger segments; left out, 400.")
+        self.add(
+            scale,
+            "Felzenszwalb's scale, larger for larger segments; left out, the pixel size decides.",
+        )
         self.add(
             QgsProcessingParameterRasterLayer("REFERENCE", tr("Reference"), optional=True),
             "A class raster that is known to be right, to score the result.",

@@ -84,18 +84,12 @@ def _choose(inputs, sensor: str) -> tuple:
     return infos, found, skipped
 
 
-def _metres(grid: Grid) -> float:
-    """A pixel size that can be compared over CRSs (degrees taken at the equator)."""
-    size = grid.pixel_size[0]
-    return size * 111_320.0 if rasters.crs_is_geographic(grid.crs) else size
-
-
 def plan_grid(infos, wish: GridWish) -> Grid:
     """The scene's grid: the wished one, else the finest band's."""
     if wish.like is not None:
         base = wish.like
     else:
-        base = min((info.grid for info in infos), key=_metres)
+        base = min((info.grid for info in infos), key=rasters.metres_per_pixel)
     crs = wish.crs or base.crs
     bounds, size = base.bounds, base.pixel_size
     if not rasters.same_crs(crs, base.crs):

@@ -22,21 +22,7 @@ from .keys import legend
 from .panel import Panel
 from .prompt_session import ALGORITHM, PromptSession
 from .prompt_tool import PromptTool
-from .widgets import LayerCombo, PathCombo, choice, form, note, row, side_by_side
-
-REGIONS = "regions"
-
-
-def prompt_models() -> PathCombo:
-    """Models that answer prompts."""
-
-    def items():
-        yield tr("Regions (no model)"), REGIONS
-        for path in settings.paths(settings.PROMPT_MODELS):
-            yield Path(path).stem, path
-
-    caption = tr("Add a promptable model: its encoder, or the folder of encoder and decoder")
-    return PathCombo(settings.PROMPT_MODELS, items, caption, tr("Models (*.onnx)"), folders=True)
+from .widgets import LayerCombo, choice, form, note, prompt_model_combo, row, side_by_side
 
 
 class AnnotatePanel(Panel):
@@ -88,7 +74,7 @@ class AnnotatePanel(Panel):
         self.composite = choice()
         tip = tr("The bands the model sees; kept with every label")
         row(layout, tr("C&omposite"), self.composite, tip)
-        self.model = prompt_models()
+        self.model = prompt_model_combo()
         row(layout, tr("&Model"), self.model, tr("Regions needs no model and works everywhere"))
         column.addLayout(layout)
 
@@ -110,7 +96,7 @@ class AnnotatePanel(Panel):
         self.drop_button = QPushButton(tr("&Drop"))
         self.drop_button.setToolTip(tr("Forget the prompts of this object (Esc)"))
         self.drop_button.clicked.connect(self.session.clear)
-        self.keep_button = QPushButton(tr("Sa&ve labels"))
+        self.keep_button = QPushButton(tr("Save la&bels"))
         self.keep_button.setToolTip(tr("Write accepted labels into the file; editing goes on"))
         self.keep_button.clicked.connect(lambda: self._guarded(self.save))
         self.body.addWidget(side_by_side(self.accept_button, self.drop_button, self.keep_button))
@@ -308,5 +294,6 @@ class AnnotatePanel(Panel):
         self._canvas.mapToolSet.disconnect(self._tool_set)
         self._canvas.destinationCrsChanged.disconnect(self._crs_changed)
         self._canvas.unsetMapTool(self.tool)
+        self.tool.deleteLater()  # the canvas owns it and lives on
         self.session.release()
         super().release()

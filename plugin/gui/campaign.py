@@ -16,6 +16,7 @@ from qgis.PyQt.QtWidgets import (
 from ..bridge import layers
 from ..bridge.text import tr
 from ..engine import taxonomy as taxonomies
+from . import reports
 from .export import ExportSection
 from .lists import Table, lines_high
 from .panel import Panel
@@ -37,7 +38,7 @@ class LayerChecks(QListWidget):
         super().__init__(parent)
         self._accepts = accepts
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        lines_high(self, 5)
+        lines_high(self, 4)
         self.itemChanged.connect(lambda _item: changed())
 
     def reload(self) -> None:
@@ -130,7 +131,7 @@ class CampaignPanel(Panel):
         column.addWidget(self.people)
         self.open_report = QPushButton(tr("&Open report"))
         self.open_report.hide()
-        self.open_report.clicked.connect(lambda: self.open_file(self._report_path))
+        self.open_report.clicked.connect(lambda: reports.show(self._report_path))
         column.addWidget(self.open_report)
         self._report_path = ""
 
@@ -178,7 +179,7 @@ class CampaignPanel(Panel):
             layers.add_raster(path, tr("Posterior"), "posterior", project, visible=False)
             made = layers.add_raster(path, tr("Consensus"), "consensus", project, scheme)
             self.export.suggest(made)
-            self.show_report(self.report(outcome))
+            self.show_report(reports.of(outcome))
             self._report_path = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
             self.open_report.setVisible(Path(self._report_path).exists())
             self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))

@@ -12,6 +12,7 @@ from qgis.PyQt.QtWidgets import QLineEdit
 
 from ..bridge import layers
 from ..bridge.text import tr
+from . import reports
 from .lists import VerdictList
 from .runner import Outcome
 from .widgets import LayerCombo, choice, form, note, row
@@ -54,7 +55,7 @@ class ExportSection(QObject):
         self.consensus.setAllowEmptyLayer(True, tr("None"))
         self.consensus.setLayer(None)
         tip = tr("Two bands, class and posterior; only then can unsure pixels be left out")
-        row(self.layout, tr("C&onsensus"), self.consensus, tip)
+        row(self.layout, tr("Co&nsensus"), self.consensus, tip)
 
     def _build_options(self) -> None:
         layout = self.layout
@@ -65,22 +66,22 @@ class ExportSection(QObject):
         row(layout, tr("S&tride"), self.stride, tr("Step from chip to chip; less makes overlap"))
         self.score = spin(0, 100, 0, " %")
         tip = tr("Pixels whose posterior is lower become ignore (255)")
-        row(layout, tr("Least &posterior"), self.score, tip)
+        row(layout, tr("Least poste&rior"), self.score, tip)
         self.labelled = spin(0, 100, 10, " %")
         tip = tr("Chips with a smaller labelled share are left out")
-        row(layout, tr("Least la&belled"), self.labelled, tip)
+        row(layout, tr("Least labelle&d"), self.labelled, tip)
         self.split = QLineEdit("70/15/15")
         self.split.textChanged.connect(self.panel.refresh)
         tip = tr("Shares of train, validation and test; whole blocks go to one of them")
-        row(layout, tr("Sp&lit"), self.split, tip)
-        self.block = metres(2560.0)
+        row(layout, tr("S&plit"), self.split, tip)
+        self.block = metres(0.0, 0.0, tr("Automatic"))
         tip = tr("Side of the blocks that are split, in map units; larger is safer")
         row(layout, tr("Bloc&k"), self.block, tip)
-        self.buffer = metres(0.0)
-        tip = tr("Gap kept free between splits, in map units")
+        self.buffer = metres(-1.0, -1.0, tr("One chip"))
+        tip = tr("Gap kept free between splits, in map units; 0 lets them touch")
         row(layout, tr("B&uffer"), self.buffer, tip)
         self.seed = spin(0, 2**31 - 1, 1, "")
-        row(layout, tr("See&d"), self.seed, tr("The same seed gives the same split"))
+        row(layout, tr("Seed"), self.seed, tr("The same seed gives the same split"))
         self.licence = choice()
         self.licence.setEditable(True)
         self.licence.addItems(LICENCES)
@@ -88,7 +89,7 @@ class ExportSection(QObject):
         self.licence.lineEdit().setPlaceholderText(tr("Choose, or type an SPDX id"))
         self.licence.currentTextChanged.connect(self.panel.refresh)
         tip = tr("Licence of images and labels together, as an SPDX id; written into every record")
-        row(layout, tr("Lice&nce"), self.licence, tip)
+        row(layout, tr("Licenc&e"), self.licence, tip)
         self.folder = QgsFileWidget()
         self.folder.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
         self.folder.lineEdit().setPlaceholderText(tr("A new folder under Save in"))
@@ -99,7 +100,7 @@ class ExportSection(QObject):
     def _build_run(self) -> None:
         self.panel.step(
             self.column,
-            tr("&Export chips"),
+            tr("E&xport chips"),
             "concord:exportchips",
             self._need,
             self.run,
@@ -164,41 +165,52 @@ class ExportSection(QObject):
             "LABELS": self.labels.currentLayer(),
             "CHIP_SIZE": self.size.value(),
             "STRIDE": self.stride.value() or self.size.value(),
-            "MIN_SCORE": self.score.value(),
-            "MIN_LABELLED": self.labelled.value(),
+            "MIN_SCORE": self.score.value() / 100,
+            "MIN_LABELLED": self.labelled.value() / 100,
             "SPLIT": self.split.text().strip(),
-            "BLOCK": self.block.value(),
-            "BUFFER": self.buffer.value(),
             "SEED": self.seed.value(),
             "LICENCE": self.licence.currentText().strip(),
             "OUTPUT": self.folder.filePath() or self.panel.target("chips"),
         }
         if self.consensus.currentLayer() is not None:
             parameters["CONSENSUS"] = self.consensus.currentLayer()
+        if self.block.value() > 0:
+            parameters["BLOCK"] = self.block.value()
+        if self.buffer.value() >= 0:
+            parameters["BUFFER"] = self.buffer.value()
         self.verdicts.show_verdicts([])
 
         def done(outcome: Outcome) -> None:
             self._last = str(outcome.results["OUTPUT"])
+            self._show_chips(Path(self._last))
             self.panel.say(tr("Chips are in {folder}.").format(folder=self._last))
             self.panel.refresh()
 
         self.panel.launch("concord:exportchips", parameters, done)
 
+    def _show_chips(self, folder: Path) -> None:
+        outlines = folder / "splits.geojson"
+        if outlines.exists():
+            name = tr("Chips of {name}").format(name=folder.name)
+            layers.style_chips(layers.add_vector(outlines, name, self.panel.project))
+
     def check(self) -> None:
         """Run `concord:checkchips` on the last set."""
-        parameters = {
-            "INPUT": self._folder_to_check(),
-            "REPORT": self.panel.target("chips-check") + ".json",
-        }
+        report = self.panel.target("chips-check") + ".json"
+        parameters = {"INPUT": self._folder_to_check(), "REPORT": report}
 
-        def done(outcome: Outcome) -> None:
-            verdicts = self.panel.report(outcome).get("verdicts", [])
-            self.verdicts.show_verdicts(verdicts)
-            bad = [v for v in verdicts if v.get("level") == "red"]
-            text = tr("The set has faults; see the list.") if bad else tr("The set is sound.")
-            self.panel.say(text)
+        def show() -> None:
+            # A set with faults fails the run, but its report lists them.
+            if Path(report).exists():
+                verdicts = reports.read(report).get("verdicts", [])
+                self.verdicts.show_verdicts(verdicts)
 
-        self.panel.launch("concord:checkchips", parameters, done)
+        def done(_outcome: Outcome) -> None:
+            show()
+            self.panel.say(tr("The set is sound."))
+
+        self.verdicts.show_verdicts([])
+        self.panel.launch("concord:checkchips", parameters, done, show)
 
 
 def spin(low: int, high: int, start: int, suffix: str) -> QgsSpinBox:
@@ -211,11 +223,12 @@ def spin(low: int, high: int, start: int, suffix: str) -> QgsSpinBox:
     return box
 
 
-def metres(start: float) -> QgsDoubleSpinBox:
-    """A length in map units; decimals suit degrees too."""
+def metres(start: float, low: float, special: str) -> QgsDoubleSpinBox:
+    """A length in map units; decimals suit degrees too. The lowest value reads `special`."""
     box = QgsDoubleSpinBox()
     box.setDecimals(4)
-    box.setRange(0, 1e7)
+    box.setRange(low, 1e7)
+    box.setSpecialValueText(special)
     box.setValue(start)
     box.setClearValue(start)
     return box

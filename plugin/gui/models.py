@@ -8,6 +8,7 @@ from qgis.PyQt.QtWidgets import QCheckBox, QTextBrowser
 
 from ..bridge import layers, settings
 from ..bridge.text import tr
+from . import reports
 from .lists import VerdictList, lines_high
 from .panel import Panel
 from .runner import Outcome
@@ -72,7 +73,7 @@ class ModelsPanel(Panel):
         self.mask = LayerCombo("polygon", empty=True)
         self.mask.setAllowEmptyLayer(True, tr("None"))
         self.mask.setLayer(None)
-        row(layout, tr("Mas&k"), self.mask, tr("Only inside these polygons; the rest is skipped"))
+        row(layout, tr("M&ask"), self.mask, tr("Only inside these polygons; the rest is skipped"))
         self.executor = choice()
         self.executor.setEditable(True)
         for key, title in EXECUTORS:
@@ -130,7 +131,7 @@ class ModelsPanel(Panel):
         self.launch("concord:modelcard", parameters, self._checked)
 
     def _checked(self, outcome: Outcome) -> None:
-        report = self.report(outcome)
+        report = reports.of(outcome)
         self.card.setHtml(card_html(report.get("card", {})))
         self.card.show()
         verdicts = report.get("verdicts", [])
@@ -176,7 +177,7 @@ class ModelsPanel(Panel):
             polygons = layers.add_vector(results["POLYGONS"], title, self.project)
             layers.style_labels(polygons, like=made)
         self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))
-        shares = self.report(outcome).get("classes", [])
+        shares = reports.of(outcome).get("classes", [])
         lines = [
             tr("{name}: {share:.1f} %").format(name=c["name"], share=100 * c["share"])
             for c in shares

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Callable
 
 from qgis.core import Qgis, QgsApplication, QgsProject
 from qgis.gui import QgsCollapsibleGroupBox, QgsDockWidget, QgsFileWidget
-from qgis.PyQt.QtCore import QTimer, QUrl
-from qgis.PyQt.QtGui import QDesktopServices
+from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -195,8 +193,17 @@ class Panel(QgsDockWidget):
 
     # running
 
-    def launch(self, algorithm: str, parameters: dict, done: Callable[[Outcome], None]) -> None:
-        """Run an algorithm; `done` is called with a good outcome only, bad news is shown."""
+    def launch(
+        self,
+        algorithm: str,
+        parameters: dict,
+        done: Callable[[Outcome], None],
+        failed: Callable[[], None] | None = None,
+    ) -> None:
+        """Run an algorithm; `done` is called with a good outcome only, bad news is shown.
+
+        `failed` comes before the bad news, for what the run left to be looked at.
+        """
 
         def ended(outcome: Outcome) -> None:
             if self._released:
@@ -206,6 +213,8 @@ class Panel(QgsDockWidget):
             elif outcome.cancelled:
                 self.say(tr("Cancelled; nothing was written."))
             else:
+                if failed is not None:
+                    self._guarded(failed)
                 self.fail(outcome.message)
 
         self.runner.start(algorithm, parameters, ended)
@@ -241,6 +250,17 @@ class Panel(QgsDockWidget):
         self._progress.hide()
         self.refresh()
 
+    def spread(self, steps: Iterator) -> None:
+        """Go through steps one at a time, giving the user interface a turn after each."""
+        if self._released:
+            return
+
+        def turn() -> None:
+            if next(steps, self) is not self:
+                QTimer.singleShot(0, lambda: self.spread(steps))
+
+        self._guarded(turn)
+
     # words
 
     def say(self, text: str) -> None:
@@ -258,25 +278,6 @@ class Panel(QgsDockWidget):
     def target(self, stem: str) -> str:
         """A new path without suffix in the output folder."""
         return settings.next_stem(self.project, stem)
-
-    @staticmethod
-    def report(outcome: Outcome, name: str = "REPORT") -> dict:
-        """The numbers of a run's report; empty when it wrote none."""
-        path = outcome.results.get(name)
-        if not path:
-            return {}
-        path = Path(str(path)).with_suffix(".json")
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConcordError(
-                tr("The report {path} cannot be read ({why}).").format(path=path, why=error)
-            ) from error
-
-    @staticmethod
-    def open_file(path: str) -> None:
-        """Show a file in the user's own program for it."""
-        QDesktopServices.openUrl(QUrl.fromLocalFile(path))
 
     # the end
 

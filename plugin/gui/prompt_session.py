@@ -116,7 +116,9 @@ class PromptSession(QObject):
             return tr("Click an object on the map.")
         parts = [tr("Object {n}").format(n=self.object)]
         adding = sum(label == ADD for _point, label in self.points)
-        parts.append(tr("{a} added, {r} removed").format(a=adding, r=len(self.points) - adding))
+        if self.points:
+            removing = len(self.points) - adding
+            parts.append(tr("{a} added, {r} removed").format(a=adding, r=removing))
         if self.box is not None:
             parts.append(tr("box"))
         if self.busy:

@@ -12,6 +12,7 @@ from qgis.PyQt.QtWidgets import QPushButton
 from ..bridge import layers
 from ..bridge.text import tr
 from ..engine import taxonomy as taxonomies
+from . import reports
 from .lists import Table
 from .panel import Panel
 from .runner import Outcome
@@ -72,6 +73,10 @@ class RefinePanel(Panel):
         row(layout, tr("&Engine"), self.engine, tr("How neighbouring pixels are brought together"))
         self.explained = note()
         layout.addRow(self.explained)
+        self.unsure = QgsCheckableComboBox()
+        self.unsure.setDefaultText(tr("All classes"))
+        tip = tr("Only pixels of these classes may change; none ticked means all")
+        row(layout, tr("May c&hange"), self.unsure, tip)
         self.protect = QgsCheckableComboBox()
         self.protect.setDefaultText(tr("None"))
         tip = tr("Pixels of these classes never change, such as roads or water")
@@ -94,7 +99,7 @@ class RefinePanel(Panel):
         self.results.addWidget(self.changes)
         self.open_report = QPushButton(tr("&Open report"))
         self.open_report.hide()
-        self.open_report.clicked.connect(lambda: self.open_file(self._report_path))
+        self.open_report.clicked.connect(lambda: reports.show(self._report_path))
         self.results.addWidget(self.open_report)
         self._report_path = ""
         self._listed = None
@@ -110,13 +115,15 @@ class RefinePanel(Panel):
             self._guarded(lambda: self._list_classes(layer))
 
     def _list_classes(self, layer: QgsRasterLayer | None) -> None:
-        self.protect.clear()
+        boxes = (self.unsure, self.protect)
+        for box in boxes:
+            box.clear()
         if layer is None:
             return
         for entry in layers.class_entries(layer, self._scheme()):
-            self.protect.addItemWithCheckState(
-                f"{entry.code} {entry.name}", Qt.CheckState.Unchecked, entry.code
-            )
+            for box in boxes:
+                text = f"{entry.code} {entry.name}"
+                box.addItemWithCheckState(text, Qt.CheckState.Unchecked, entry.code)
 
     def _scheme(self):
         name = self.taxonomy.value()
@@ -137,6 +144,7 @@ class RefinePanel(Panel):
             "IMAGE": self.image.currentLayer(),
             "LABELS": labels,
             "ENGINE": self.engine.currentData(),
+            "UNSURE": ";".join(str(code) for code in self.unsure.checkedItemsData()),
             "PROTECT": ";".join(str(code) for code in self.protect.checkedItemsData()),
             "MARGIN": self.margin.value(),
             "TAXONOMY": self.taxonomy.value(),
@@ -153,7 +161,7 @@ class RefinePanel(Panel):
             title = tr("{name}, proposals").format(name=name)
             proposals = layers.add_vector(outcome.results["PROPOSALS"], title, self.project)
             layers.style_vector_proposals(proposals)
-            self.show_report(self.report(outcome))
+            self.show_report(reports.of(outcome))
             self._report_path = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
             self.open_report.setVisible(Path(self._report_path).exists())
             self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from qgis.core import QgsProject, QgsRasterLayer
@@ -15,8 +16,11 @@ def sensor_files(folder: Path) -> list[str]:
     return [str(path) for path in sorted((folder / "imagery").glob("*.tif"))]
 
 
-def add_maps(folder: Path, scene: QgsRasterLayer, project: QgsProject) -> None:
-    """Add the noisy map, the truth, the annotators and prompts; only the scene is switched on."""
+def add_maps(folder: Path, scene: QgsRasterLayer, project: QgsProject) -> Iterator[None]:
+    """Add the noisy map, the truth, the annotators and prompts; only the scene is switched on.
+
+    One layer a step, because opening each takes QGIS some milliseconds.
+    """
     maps = folder / "labels"
     found = [(maps / "truth.tif", tr("Truth (synthetic)"), "")]
     found.append((maps / "landcover_noisy.tif", tr("Noisy land cover (synthetic)"), ""))
@@ -26,6 +30,7 @@ def add_maps(folder: Path, scene: QgsRasterLayer, project: QgsProject) -> None:
     for path, name, parent in found:
         if path.exists():
             layers.add_raster(path, name, "classes", project, group=parent, visible=False)
+            yield
     if (maps / "prompts.geojson").exists():
         name = tr("Prompts (synthetic)")
         prompts = layers.add_vector(maps / "prompts.geojson", name, project, visible=False)

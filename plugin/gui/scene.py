@@ -15,7 +15,7 @@ from qgis.PyQt.QtWidgets import (
 
 from ..bridge import layers
 from ..bridge.text import tr
-from . import sample
+from . import reports, sample
 from .lists import Table
 from .panel import Panel
 from .runner import Outcome
@@ -203,7 +203,7 @@ class ScenePanel(Panel):
 
         def done(outcome: Outcome) -> None:
             layer = layers.add_raster(outcome.results["OUTPUT"], name, "scene", self.project)
-            report = self.report(outcome)
+            report = reports.of(outcome)
             self.show_report(report)
             self.shown.setLayer(layer)
             self._look_at(layer)
@@ -248,7 +248,7 @@ class ScenePanel(Panel):
             folder = Path(str(outcome.results["OUTPUT"]))
 
             def rest(scene: QgsRasterLayer) -> None:
-                sample.add_maps(folder, scene, self.project)
+                self.spread(sample.add_maps(folder, scene, self.project))
 
             self._load(sample.sensor_files(folder), tr("Scene (synthetic)"), rest, True)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from osgeo import gdal
 from qgis.core import QgsProject, QgsRasterLayer
-from qgis.PyQt.QtWidgets import QLabel
+from qgis.PyQt.QtWidgets import QAbstractButton, QLabel
 
+from concord.plugin.gui.annotate import AnnotatePanel
 from concord.plugin.gui.campaign import CampaignPanel
 from concord.plugin.gui.models import ModelsPanel
 from concord.plugin.gui.refine import RefinePanel
@@ -165,6 +168,31 @@ def test_export_wants_images_labels_split_and_licence(open_panel, image, classes
     assert "70/15/15" in export._need()
 
 
+def test_export_writes_chips_that_pass_the_check(open_panel, image, classes, qtbot, messages):
+    panel = open_panel(CampaignPanel)
+    export = panel.export
+    export.imagery.tick([image])
+    export.size.setMinimum(8)
+    export.size.setValue(8)
+    export.buffer.setValue(0)
+    export.licence.setCurrentText("CC0-1.0")
+    export.run()
+    finish(panel, qtbot)
+    assert messages() == []
+    assert "Chips of chips-1" in {x.name() for x in QgsProject.instance().mapLayers().values()}
+    export.check()
+    finish(panel, qtbot)
+    assert messages() == [] and panel.status.text() == "The set is sound."
+    assert export.verdicts.count() > 0
+    mask = next(Path(export._last).rglob("*.tif"))
+    mask.unlink()
+    export.check()
+    finish(panel, qtbot)
+    (message,) = messages()
+    assert mask.name in message
+    assert export.verdicts.item(0).text().startswith("Stop")
+
+
 def test_release_leaves_no_listener(open_panel, qgis_iface):
     project = QgsProject.instance()
     signals = (project.layersAdded, project.layersRemoved, project.readProject, project.cleared)
@@ -182,10 +210,16 @@ def test_release_leaves_no_listener(open_panel, qgis_iface):
     assert [project.receivers(signal) for signal in signals] == before
 
 
-def test_labels_have_buddies(open_panel):
-    """Every mnemonic of a form leads somewhere, so that the keyboard reaches all fields."""
-    for kind in (ScenePanel, RefinePanel, ModelsPanel, CampaignPanel):
-        panel = open_panel(kind)
-        for label in panel.findChildren(QLabel):
-            if "&" in label.text() and not label.text().startswith("<"):
-                assert label.buddy() is not None, label.text()
+@pytest.mark.parametrize(
+    "kind", [ScenePanel, AnnotatePanel, RefinePanel, ModelsPanel, CampaignPanel]
+)
+def test_every_mnemonic_leads_somewhere_and_to_one_place(open_panel, kind):
+    panel = open_panel(kind)
+    texts = []
+    for label in panel.findChildren(QLabel):
+        if "&" in label.text() and not label.text().startswith("<"):
+            assert label.buddy() is not None, label.text()
+            texts.append(label.text())
+    texts += [button.text() for button in panel.findChildren(QAbstractButton)]
+    letters = [text[text.index("&") + 1].lower() for text in texts if "&" in text]
+    assert letters and len(letters) == len(set(letters)), sorted(texts)

@@ -93,3 +93,31 @@ def test_time_left():
 def test_sentence_of_a_traceback():
     assert module.sentence(["Traceback (most recent call last):\n x\nValueError: odd"]) == "odd"
     assert module.sentence(["first", "  "]) == "first"
+
+
+def test_a_panel_may_die_while_its_run_goes_on(scripted, provider, qgis_iface, qtbot):
+    from qgis.PyQt.QtCore import QCoreApplication, QEvent
+
+    from concord.plugin.gui.refine import RefinePanel
+
+    panel = RefinePanel(qgis_iface)
+    panel.launch("scripted:slow", {}, lambda outcome: None)
+    qtbot.wait(30)
+    panel.release()
+    panel.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    del panel
+    qtbot.waitUntil(lambda: not module._running, timeout=2000)
+
+
+def test_layers_become_ids(image):
+    from qgis.core import QgsProcessingContext, QgsProject, QgsVectorLayer
+
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    loose = QgsVectorLayer("Point", "loose", "memory")
+    key = loose.id()
+    assert module.plain({"A": [image], "B": loose, "C": 3}, context) == {
+        "A": [image.id()], "B": key, "C": 3,
+    }  # fmt: skip
+    assert context.temporaryLayerStore().mapLayer(key) is not None

@@ -66,21 +66,11 @@ def _bands(wanted, scene: Scene) -> Verdict:
     return Verdict(GREEN, "Bands", f"{', '.join(wanted)} found by name")
 
 
-def metres_per_pixel(scene: Scene) -> float:
-    """Pixel size on the ground; degrees are taken at the scene's middle latitude."""
-    width, height = scene.grid.pixel_size
-    if not rasters.crs_is_geographic(scene.grid.crs):
-        return float(width)
-    _, bottom, _, top = scene.grid.bounds
-    # North-south, because east-west degrees shrink towards the poles while the sampling does not.
-    return float(height * 111_320.0) if abs(bottom + top) / 2 < 90 else float(height)
-
-
 def _resolution(card: Card, scene: Scene) -> Verdict | None:
     if len(card.pixel_size_range) != 2:
         return None
     low, high = card.pixel_size_range
-    size = metres_per_pixel(scene)
+    size = rasters.metres_per_pixel(scene.grid)
     text = f"{size:.3g} m pixels, made for {low:g} to {high:g} m"
     if low <= size <= high:
         return Verdict(GREEN, "Resolution", text)

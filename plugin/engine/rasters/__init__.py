@@ -3,6 +3,7 @@
 from .environment import (
     crs_is_geographic,
     epsg,
+    metres_per_pixel,
     same_crs,
     transform_bounds,
     transform_points,
@@ -21,6 +22,7 @@ __all__ = [
     "crs_is_geographic",
     "epsg",
     "info",
+    "metres_per_pixel",
     "png",
     "polygons",
     "read",

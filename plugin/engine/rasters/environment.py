@@ -16,7 +16,7 @@ import rasterio.warp
 from rasterio.errors import CRSError
 
 from ..errors import ConcordError
-from ..grid import Window
+from ..grid import Grid, Window
 
 _PROJ_DATA = Path(rasterio.__file__).parent / "proj_data"
 
@@ -83,6 +83,15 @@ def transform_bounds(bounds: tuple, source: str, target: str) -> tuple:
 @in_environment
 def crs_is_geographic(crs: str) -> bool:
     return bool(crs) and parse_crs(crs).is_geographic
+
+
+def metres_per_pixel(grid: Grid) -> float:
+    """Height of a pixel on the ground, in metres; map units are taken as metres.
+
+    Degrees are measured north-south, where they do not shrink towards the poles.
+    """
+    height = grid.pixel_size[1]
+    return height * 111_320.0 if crs_is_geographic(grid.crs) else height
 
 
 @in_environment

@@ -12,8 +12,12 @@ DESCRIPTIONS = {
 }
 
 
-def engine_of(name: str, scale: float | None = None):
-    """The engine called ``name``; ``scale`` is Felzenszwalb's, None for the default."""
+def engine_of(name: str, metres: float, scale: float | None = None):
+    """The engine called ``name`` for pixels of ``metres``.
+
+    Args:
+        scale: Felzenszwalb's scale; None for one that suits the pixel size.
+    """
     if name not in DESCRIPTIONS:
         raise ConcordError(
             f"The engine '{name}' is not known; use {', '.join(sorted(DESCRIPTIONS))}."
@@ -22,6 +26,6 @@ def engine_of(name: str, scale: float | None = None):
         from .mode import ModeEngine
 
         return ModeEngine()
-    from .segments import SCALE, SegmentEngine
+    from .segments import SegmentEngine, default_scale
 
-    return SegmentEngine(name, scale or SCALE)
+    return SegmentEngine(name, scale or default_scale(metres))

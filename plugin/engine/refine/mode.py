@@ -16,6 +16,7 @@ class ModeEngine:
     def __init__(self, size: int = 7):
         self.size = size
         self.halo = size // 2
+        self.settings = f"window of {size} by {size} pixels"
 
     def propose(self, patch: Patch) -> Opinion:
         codes = np.array(patch.codes, np.int64)

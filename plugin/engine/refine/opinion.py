@@ -30,10 +30,12 @@ class Opinion:
 
 
 class Engine(Protocol):
-    """One way of repairing a map; ``halo`` is how far it looks around a pixel."""
+    """One way of repairing a map; ``halo`` is how far it looks around a pixel, ``settings`` says
+    in words what was assumed."""
 
     id: str
     halo: int
+    settings: str
 
     def propose(self, patch: Patch) -> Opinion:
         """What the engine would change; guards are applied by the caller."""

@@ -10,6 +10,8 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
     """The report as HTML and JSON; quality only where a reference was given."""
     figures = [
         ("Engine", values["engine"]),
+        ("Settings", values["settings"]),
+        ("Margin", values["margin"]),
         ("Composite", values["composite"]),
         ("Labelled pixels", values["pixels"]),
         ("Changed pixels", values["changed"]),

@@ -94,7 +94,7 @@ def refine(
     engine: str = "felzenszwalb",
     unsure=(),
     protect=(),
-    margin: float = 0.0,
+    margin: float = 0.1,
     bands=(),
     scale: float | None = None,
     taxonomy: str = "",
@@ -109,9 +109,9 @@ def refine(
     if not 0.0 <= margin <= 1.0:
         raise ConcordError(f"The margin {margin:g} is not a share; give a number from 0 to 1.")
     started = time.monotonic()
-    method = engine_of(engine, scale)
     with Scene(image) as probe, ClassRaster(labels) as own:
         grid = common_grid(probe.grid, own.grid)
+    method = engine_of(engine, rasters.metres_per_pixel(grid), scale)
     with Scene(image, grid) as scene, ClassRaster(labels, grid) as old:
         scheme = old.taxonomy(taxonomy)
         if not scheme.classes:
@@ -130,6 +130,7 @@ def refine(
     values.update(
         output=output,
         regions=len(proposals),
+        settings=method.settings,
         image=list(image),
         labels=labels,
         reference=reference,

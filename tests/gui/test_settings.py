@@ -1,0 +1,68 @@
+"""Where results go, and what is remembered."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from qgis.core import QgsProject
+
+from concord.plugin.bridge import settings
+from concord.plugin.engine.errors import ConcordError
+
+
+@pytest.fixture
+def project(qgis_new_project):
+    project = QgsProject.instance()
+    settings.choose_folder(project, "")
+    return project
+
+
+def test_unsaved_project_saves_into_a_temporary_folder(project):
+    assert settings.default_folder(project).name == "concord"
+    assert settings.output_folder(project) == settings.default_folder(project)
+
+
+def test_saved_project_saves_beside_itself(project, tmp_path):
+    project.write(str(tmp_path / "a.qgz"))
+    assert settings.output_folder(project) == tmp_path / "concord"
+    assert not (tmp_path / "concord").exists()  # made when something is written
+    assert settings.next_stem(project, "scene") == str(tmp_path / "concord" / "scene-1")
+    assert (tmp_path / "concord").is_dir()
+
+
+def test_names_are_numbered_whatever_the_suffix(project, tmp_path):
+    settings.choose_folder(project, str(tmp_path))
+    (tmp_path / "scene-1.tif").touch()
+    (tmp_path / "scene-2.agreement.tif").touch()
+    (tmp_path / "scene-3").mkdir()
+    assert settings.next_stem(project, "scene") == str(tmp_path / "scene-4")
+
+
+def test_chosen_folder_travels_with_the_project(project, tmp_path):
+    chosen = tmp_path / "results"
+    project.write(str(tmp_path / "a.qgz"))
+    settings.choose_folder(project, str(chosen))
+    project.write()
+    project.clear()
+    assert settings.chosen_folder(project) == ""
+    project.read(str(tmp_path / "a.qgz"))
+    assert os.path.realpath(settings.chosen_folder(project)) == os.path.realpath(chosen)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(project, tmp_path):
+    (tmp_path / "file").touch()
+    settings.choose_folder(project, str(tmp_path / "file" / "below"))
+    with pytest.raises(ConcordError, match="choose another folder"):
+        settings.next_stem(project, "scene")
+
+
+def test_added_paths_are_remembered_once_while_they_exist(project, tmp_path):
+    settings.set_value("test_paths", [])
+    path = tmp_path / "a.onnx"
+    path.touch()
+    settings.add_path("test_paths", str(path))
+    settings.add_path("test_paths", str(path))
+    assert settings.paths("test_paths") == [str(path)]
+    path.unlink()
+    assert settings.paths("test_paths") == []
