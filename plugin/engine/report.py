@@ -16,7 +16,8 @@ h1{font-size:1.6em}h2{font-size:1.2em;margin-top:1.8em}table{border-collapse:col
 td,th{border:1px solid #ccc;padding:.25em .6em;text-align:left}td.n{text-align:right}
 th{background:#f2f4f5}.row{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0}
 figure img{max-width:340px;border:1px solid #ccc;image-rendering:pixelated}
-figcaption{font-size:.85em;color:#555}span.swatch{display:inline-block;width:1.6em;height:1em;vertical-align:-2px;border:1px solid #888}
+figcaption{font-size:.85em;color:#555}span.swatch{display:inline-block;width:1.6em;height:1em;vertical-align:-2px}
+span.swatch{border:1px solid #888}
 p.note{background:#fff6df;padding:.5em .8em}
 """
 
