@@ -130,8 +130,10 @@ def _extent_in(wish: GridWish, base: Grid, crs: str) -> tuple | None:
     if not wish.extent or not wish.extent_crs or rasters.same_crs(wish.extent_crs, crs):
         return wish.extent
     shared = rasters.bounds_on(base, wish.extent, wish.extent_crs)
-    return shared if rasters.same_crs(crs, base.crs) else rasters.transform_bounds(
-        shared, base.crs, crs
+    return (
+        shared
+        if rasters.same_crs(crs, base.crs)
+        else rasters.transform_bounds(shared, base.crs, crs)
     )
 
 

@@ -236,14 +236,23 @@ def _scaled(info, chosen: Preset, matched: list, reason: str) -> Recognised:
             values = (own.scale, own.offset)
         elif own.dtype.startswith("float") and chosen.unit == "reflectance":
             values = (1.0, 0.0)
+        elif _is_picture(own, chosen):
+            values = (1.0, 0.0)
         else:
             values = (chosen.scale, offset)
             warnings += [note] if note and note not in warnings else []
-        unit = own.unit or chosen.unit
+        unit = own.unit or ("DN" if _is_picture(own, chosen) else chosen.unit)
         bands.append(SceneBand(own.index, band.name, unit, *values, nodata, band.wavelength))
     if chosen.unit == "reflectance" and info.bands[0].dtype.startswith("float"):
         warnings.append(f"{Path(info.path).name}: float values are taken as reflectance 0-1")
+    if any(_is_picture(own, chosen) for own in info.bands):
+        warnings.append(f"{Path(info.path).name}: 8-bit values are no reflectance, used as DN")
     return Recognised(chosen.id, chosen.title, chosen.kind, tuple(bands), reason, warnings)
+
+
+def _is_picture(own, chosen: Preset) -> bool:
+    """A product of 16 bits stretched to 8 for looking at: its scale is lost."""
+    return own.dtype == "uint8" and chosen.unit == "reflectance" and own.scale == 1.0
 
 
 def _sentinel2_offset(path: str) -> tuple:
