@@ -10,6 +10,7 @@ from .environment import (
     wkt,
 )
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
+from .stacking import StackBand, write_stack
 from .vectors import burn, polygons
 from .writing import Writer, png, write
 
@@ -17,6 +18,7 @@ __all__ = [
     "BandInfo",
     "Raster",
     "RasterInfo",
+    "StackBand",
     "Writer",
     "burn",
     "crs_is_geographic",
@@ -32,4 +34,5 @@ __all__ = [
     "transform_points",
     "wkt",
     "write",
+    "write_stack",
 ]
