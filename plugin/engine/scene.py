@@ -125,6 +125,32 @@ class Scene:
         shape = (max(1, round(self.grid.height / step)), max(1, round(self.grid.width / step)))
         return self.read(names, None, shape)
 
+    def _values(self, name: str) -> np.ndarray:
+        """Values with data of a band from windows over the scene, all of it when they have none.
+
+        A decimated view of a file without overviews would read the whole file.
+        """
+        seen = np.concatenate([self.read([name], w).ravel() for w in self.spread()])
+        seen = seen[np.isfinite(seen)]
+        if seen.size < 100:
+            seen = self.overview([name], 256).ravel()
+            seen = seen[np.isfinite(seen)]
+        return seen
+
+    def spread(self, side: int = 64, per_axis: int = 4) -> list:
+        """Windows of ``side`` pixels spread evenly over the grid, the whole of a small grid."""
+        grid = self.grid
+        if max(grid.width, grid.height) <= side * per_axis:
+            return [grid.window]
+
+        def starts(length: int) -> list:
+            own = min(side, length)
+            return [round(i * (length - own) / (per_axis - 1)) for i in range(per_axis)]
+
+        width, height = min(side, grid.width), min(side, grid.height)
+        corners = {(c, r) for r in starts(grid.height) for c in starts(grid.width)}
+        return [Window(c, r, width, height) for c, r in sorted(corners)]
+
     def check_units(self) -> None:
         """Look at the values before anything is computed from them (the wrong-unit guard).
 
@@ -135,8 +161,7 @@ class Scene:
         for source in list(self.sources.values()):
             if source.unit not in ("dB", "reflectance", "m"):
                 continue
-            values = self.overview([source.name], 256)
-            values = values[np.isfinite(values)]
+            values = self._values(source.name)
             told = f"{label_of(source.path)}: {source.name}"
             if not values.size:
                 self.warnings.append(f"{told} holds no data")
