@@ -78,13 +78,12 @@ class LoadScene(ConcordAlgorithm):
         sensor = self.parameterAsString(parameters, "SENSOR", context) or "auto"
         if sensor == "auto":
             sensor = ";".join(scenes.remembered_sensor(item, context) for item in items) or "auto"
-        crs = self.parameterAsCrs(parameters, "CRS", context)
         return {
             "inputs": inputs,
             "sensor": sensor,
             "grid": self.raster(parameters, "GRID", context),
             "resolution": self.parameterAsDouble(parameters, "RESOLUTION", context) or None,
-            "crs": capture.crs_text(crs),
+            "crs": self.crs(parameters, "CRS", context),
             "extent": self.extent(parameters, "EXTENT", context),
             "derived": capture.split_list(parameters.get("DERIVED")),
             "check_shift": self.parameterAsBool(parameters, "CHECK_SHIFT", context),
@@ -95,9 +94,7 @@ class LoadScene(ConcordAlgorithm):
     def compute(self, values, parameters, context, feedback, progress):
         from ..engine import files, load
 
-        wish = load.wish_of(
-            values["inputs"], values["grid"], values["resolution"], values["crs"], values["extent"]
-        )
+        wish = load.wish_of(values["grid"], values["resolution"], values["crs"], values["extent"])
         report = load.load_scene(
             values["inputs"],
             values["output"],

@@ -11,20 +11,11 @@ from .errors import ConcordError
 from .scene import label_of
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".bsq", ".bil", ".dat", ".nc")
-_NOT_IMAGERY = {
-    "mask",
-    "label",
-    "labels",
-    "class",
-    "classes",
-    "classification",
-    "preview",
-    "thumbnail",
-    "truth",
-    "annotator",
-    "tci",
-    "pvi",
-}
+# Whole words where a place could be called so (Qatar); TCI, AOT, WVP, PVI and MSK are Sentinel-2's.
+_NOT_IMAGERY = re.compile(
+    "mask|label|preview|thumbnail|annotator"
+    "|(?<![a-z])(class(es)?|truth|scl|qa|msk|tci|aot|wvp|pvi)(?![a-z])"
+)
 
 
 @dataclass(frozen=True)
@@ -82,11 +73,10 @@ def quality_of(path: str | Path):
 
 def _why_not_imagery(info) -> str:
     """Why a raster found in a folder is not taken as imagery, or ''."""
-    words = set(re.findall(r"[a-z]+", Path(info.path).stem.lower()))
     if info.categories or any(info.colours.values()):
         return "a class raster"
-    if words & _NOT_IMAGERY:
-        return "a mask, label or preview by its name"
+    if _NOT_IMAGERY.search(Path(info.path).stem.lower()):
+        return "a mask or label by its name"
     if quality_of(info.path) is not None:
         return "a quality layer, used for clear coverage"
     return ""
@@ -127,8 +117,8 @@ def gather(inputs, sensor: str = "auto") -> Gathered:
             kept.append(info)
             found.append(known)
     if not kept:
-        why = f" ({skipped[0]['reason']})" if skipped else ""
-        raise ConcordError(f"{inputs[0]} holds no imagery{why}; choose the folder of a product.")
+        first = f" ({label_of(skipped[0]['file'])}: {skipped[0]['reason']})" if skipped else ""
+        raise ConcordError(f"{inputs[0]} holds no imagery; choose the folder of a product{first}.")
     kept, found, extra = _without_strangers(kept, found, inputs)
     return Gathered(kept, found, skipped + extra)
 
@@ -147,9 +137,10 @@ def _look(path: str, sensor: str, single: bool) -> tuple:
         return None, None, "it cannot be opened as a raster"
     if single:
         rasters.require_crs(info)
-    elif not info.grid.crs:
-        return None, None, "it has no coordinate reference system"
-    why = "" if single else _why_not_imagery(info)
+        return info, sensors.recognise(info, sensor), ""
+    why = _why_not_imagery(info)
+    if not why and not info.grid.crs:
+        why = "it has no coordinate reference system"
     return info, None if why else sensors.recognise(info, sensor), why
 
 
@@ -164,7 +155,7 @@ def _without_strangers(infos, found, inputs) -> tuple:
         for info, known in zip(infos, found)
     ]
     skipped = [
-        {"file": info.path, "reason": "it is no band of a known sensor"}
+        {"file": info.path, "reason": "no band of a known sensor"}
         for info, out in zip(infos, strange)
         if out
     ]

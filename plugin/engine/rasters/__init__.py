@@ -1,6 +1,7 @@
 """Windowed reads, reads on another grid, and atomic writes: the only room that imports rasterio."""
 
 from .environment import (
+    bounds_on,
     crs_is_geographic,
     epsg,
     metres_per_pixel,
@@ -20,6 +21,7 @@ __all__ = [
     "RasterInfo",
     "StackBand",
     "Writer",
+    "bounds_on",
     "burn",
     "crs_is_geographic",
     "epsg",

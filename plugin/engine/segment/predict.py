@@ -39,6 +39,12 @@ class Place:
             math.ceil(self.window.width / self.factor),
         )
 
+    @property
+    def steps(self) -> tuple:
+        """Image pixels per pixel read, (x, y); less than ``factor`` where the image ends."""
+        rows, cols = self.shape
+        return (self.window.width / cols, self.window.height / rows)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -87,7 +93,7 @@ def answer(scene: Scene, composite: Composite, provider, number: int, prompt: Pr
     encoding = SHARED.get(
         _key(provider.id, composite, place, image, valid), lambda: provider.encode(image, valid)
     )
-    local = prompt.moved(place.window.col, place.window.row, place.factor)
+    local = prompt.moved(place.window.col, place.window.row, *place.steps)
     found = provider.predict(encoding, local)
     return [
         Answer(number, rank, candidate.score, candidate.mask & valid, place)
@@ -97,10 +103,10 @@ def answer(scene: Scene, composite: Composite, provider, number: int, prompt: Pr
 
 def outline(found: Answer, grid: Grid) -> list:
     """GeoJSON polygons of a mask in map units of the scene's grid."""
-    window, factor = found.place.window, found.place.factor
+    window, (wide, high) = found.place.window, found.place.steps
     a, b, x, d, e, y = grid.sub(window).transform
     rows, cols = found.mask.shape
-    coarse = Grid(grid.crs, (a * factor, b * factor, x, d * factor, e * factor, y), cols, rows)
+    coarse = Grid(grid.crs, (a * wide, b * high, x, d * wide, e * high, y), cols, rows)
     return [shape for shape, _ in rasters.polygons(found.mask.astype(np.uint8), coarse, found.mask)]
 
 
@@ -112,7 +118,8 @@ def prompts_of(points, boxes, grid: Grid) -> dict:
         boxes: (object, (left, bottom, right, top)) tuples.
 
     Raises:
-        ConcordError: no prompt, a label that is neither 1 nor 0, or an object without a 1.
+        ConcordError: no prompt, a label that is neither 1 nor 0, an object without a 1, or one
+            outside the image; the object is named.
     """
     gathered: dict = {}
     for number, x, y, label in points:
@@ -132,10 +139,21 @@ def prompts_of(points, boxes, grid: Grid) -> dict:
         )
     if not gathered:
         raise ConcordError("There is no prompt; click on an object or draw a box.")
-    return {
-        number: Prompt(tuple(xy), tuple(labels), box[-1] if box else None)
-        for number, (xy, labels, box) in sorted(gathered.items())
-    }
+    return {number: _prompt(number, *gathered[number], grid) for number in sorted(gathered)}
+
+
+def _prompt(number: int, xy: list, labels: list, boxes: list, grid: Grid) -> Prompt:
+    if not boxes and 1 not in labels:
+        raise ConcordError(
+            f"The object {number} has no point with label 1 and no box; click on the object first."
+        )
+    prompt = Prompt(tuple(xy), tuple(labels), boxes[-1] if boxes else None)
+    left, top, right, bottom = prompt.bounds
+    if right < 0 or bottom < 0 or left >= grid.width or top >= grid.height:
+        raise ConcordError(
+            f"The prompt of object {number} lies outside the image; click on the image."
+        )
+    return prompt
 
 
 def provider_of(model: str):

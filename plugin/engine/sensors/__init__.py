@@ -1,6 +1,16 @@
 """Sensor presets as data, product metadata, and recognising which preset a file belongs to."""
 
-from .presets import FOLDER, GENERIC, Preset, PresetBand, Quality, last_mention, preset, presets
+from .presets import (
+    FOLDER,
+    GENERIC,
+    Preset,
+    PresetBand,
+    Quality,
+    last_mention,
+    plain,
+    preset,
+    presets,
+)
 from .products import Product, product_of, stac_files
 from .recognise import Recognised, SceneBand, recognise
 
@@ -14,6 +24,7 @@ __all__ = [
     "Recognised",
     "SceneBand",
     "last_mention",
+    "plain",
     "preset",
     "presets",
     "product_of",

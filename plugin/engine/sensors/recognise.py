@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import dates
+from ..errors import ConcordError
 from . import spectra
-from .presets import GENERIC, Preset, PresetBand, preset, presets
+from .presets import GENERIC, Preset, PresetBand, plain, preset, presets
 from .products import Product, product_of
 
 
@@ -59,7 +60,11 @@ def recognise(info, sensor: str = "auto") -> Recognised:
     Raises:
         ConcordError: the sensor is not known, or the file's bands do not fit it.
     """
-    info = replace(info, bands=tuple(band for band in info.bands if not band.is_alpha))
+    # A fourth band of bytes is often marked as alpha by mistake; its name tells.
+    used = [b for b in info.bands if not b.is_alpha or plain(b.name) not in ("", "alpha", "band4")]
+    info = replace(info, bands=tuple(used))
+    if not info.bands:
+        raise ConcordError(f"{info.path} holds no band but transparency; choose another file.")
     named = [band for band in info.bands if band.name]
     if sensor == "auto" and named and all(band.unit for band in info.bands):
         return _as_described(info)
@@ -79,14 +84,12 @@ def recognise(info, sensor: str = "auto") -> Recognised:
 
 
 def _named_by_path(path: str) -> tuple:
-    """The preset whose pattern fits the path, the file's own name before its folders."""
-    parts = Path(path).parts
+    """The preset whose pattern fits the path: the file's own name, then the nearest folder."""
+    *folders, name = Path(path).parts[-7:]
+    places = [(name, "the file name")]
+    places += [(f"{folder}/", "the folder name") for folder in reversed(folders)]
     for strong in (True, False):
-        for text, where in (
-            (parts[-1], "the file name"),
-            ("/".join(parts[-4:]), "the folder name"),
-            ("/".join(parts[-7:]), "the folder name"),
-        ):
+        for text, where in places:
             for candidate in presets():
                 patterns = candidate.patterns if strong else candidate.weak
                 if any(re.search(p, text, re.IGNORECASE) for p in patterns):
@@ -95,15 +98,27 @@ def _named_by_path(path: str) -> tuple:
 
 
 def _by_descriptions(info) -> Preset | None:
-    """The smallest preset for which every band description is an alias or a common name."""
-    best = None
+    """The preset for which every band description is an alias or a common name.
+
+    Several fit names such as red and nir: those of the file's data type go first, then
+    Sentinel-2, then the one with fewest bands; digital numbers are never assumed of wider types.
+    """
+    dtype, fitting = info.bands[0].dtype, []
     for candidate in presets():
+        if candidate.dtype and candidate.dtype != dtype:
+            continue
+        if candidate.unit == "DN" and dtype != "uint8":
+            continue
         found = [candidate.band_called(name) if name else None for name in info.names]
         hits = [f for f in found if f is not None]
         if len(hits) == len(found) and len({h.name for h in hits}) == len(hits):
-            if best is None or len(candidate.bands) < len(best.bands):
-                best = candidate
-    return best
+            fitting.append(candidate)
+
+    def rank(candidate: Preset) -> tuple:
+        told = dtype == "uint8" and candidate.dtype == dtype
+        return (not told, not candidate.baseline_offset, len(candidate.bands))
+
+    return min(fitting, key=rank, default=None)
 
 
 def _guess(info, product: Product | None) -> tuple:
