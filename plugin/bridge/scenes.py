@@ -8,11 +8,11 @@ and models and styles find bands by name. Keys: ``concord/sensor``, ``concord/re
 from __future__ import annotations
 
 from qgis.core import (
+    Qgis,
     QgsDateTimeRange,
     QgsMapLayer,
     QgsProject,
     QgsRasterLayer,
-    QgsRasterLayerTemporalProperties,
 )
 from qgis.PyQt.QtCore import QDate, QDateTime, QTime
 
@@ -46,7 +46,7 @@ def set_date(layer: QgsRasterLayer, date: str) -> None:
         return
     start = QDateTime(day, QTime(0, 0))
     properties = layer.temporalProperties()
-    properties.setMode(QgsRasterLayerTemporalProperties.TemporalMode.ModeFixedTemporalRange)
+    properties.setMode(Qgis.RasterTemporalMode.FixedTemporalRange)
     properties.setFixedTemporalRange(QgsDateTimeRange(start, start.addDays(1), True, False))
 
 

@@ -158,10 +158,14 @@ class Scene:
         baseline offset that only a name told and that the values contradict is taken back;
         values that cannot be what their unit says are warned of.
         """
+        brightest = {}
         for source in list(self.sources.values()):
             if source.unit not in ("dB", "reflectance", "m"):
                 continue
             values = self._values(source.name)
+            if source.unit == "reflectance" and values.size:
+                high = float(np.percentile(values, 99))
+                brightest[source.sensor] = max(high, brightest.get(source.sensor, high))
             told = f"{label_of(source.path)}: {source.name}"
             if not values.size:
                 self.warnings.append(f"{told} holds no data")
@@ -174,6 +178,13 @@ class Scene:
                     f"{told} spans {values.min():.0f} to {values.max():.0f} m, which no ground "
                     "does; check its no-data value and unit"
                 )
+
+        self.warnings += [
+            f"No band of {sensor} exceeds {high:.4f}, too low for reflectance; its scale may have "
+            "been applied twice"
+            for sensor, high in brightest.items()
+            if high < 0.002
+        ]
 
     def _check_decibels(self, source: Source, values, told: str) -> None:
         if source.band.formula == "palsar":
@@ -202,11 +213,6 @@ class Scene:
             self.warnings.append(
                 f"{told} has a median of {np.median(values):.0f}, too high for reflectance; "
                 "check its scale"
-            )
-        elif np.percentile(values, 99) < 0.002:
-            self.warnings.append(
-                f"{told} stays below {np.percentile(values, 99):.4f}, too low for reflectance; "
-                "its scale may have been applied twice"
             )
         elif np.percentile(values, 1) < -0.08:
             self.warnings.append(

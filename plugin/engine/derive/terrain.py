@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import rasters
 from ..errors import ConcordError
 from .base import Derived, Planes
 from .windows import mean_within, shifted
@@ -27,6 +26,8 @@ def _metric_size(name: str, scene) -> tuple:
     Raises:
         ConcordError: the grid is in degrees.
     """
+    from .. import rasters
+
     if rasters.crs_is_geographic(scene.grid.crs):
         raise ConcordError(
             f"The derived band {name} works in metres but the grid is in degrees "

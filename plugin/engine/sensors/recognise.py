@@ -68,6 +68,12 @@ def recognise(info, sensor: str = "auto") -> Recognised:
     named = [band for band in info.bands if band.name]
     if sensor == "auto" and named and all(band.unit for band in info.bands):
         return _as_described(info)
+    if (
+        sensor == "auto"
+        and len(info.bands) == 1
+        and (info.categories or any(info.colours.values()))
+    ):
+        return _classes(info)
     product = product_of(info.path)
     if spectra.is_cube(info) and (sensor == "auto" or preset(sensor).kind == "hyperspectral"):
         return _cube(info, sensor)
@@ -317,6 +323,20 @@ def _kind(bands) -> str:
     if units == {"dB"}:
         return "sar"
     return "height" if units == {"m"} else "optical"
+
+
+def _classes(info) -> Recognised:
+    """A map of classes: not imagery, but it may stand in a scene as codes."""
+    own = info.bands[0]
+    count = len(info.categories) or sum(any(rgb) for rgb in info.colours.values())
+    return Recognised(
+        "classes",
+        "Class raster",
+        "classes",
+        (SceneBand(own.index, "classes", "class", 1.0, 0.0, own.nodata),),
+        f"it has a table of {count} classes",
+        [f"{Path(info.path).name} is a map of classes; use it as labels, not as imagery"],
+    )
 
 
 def _generic(info) -> Recognised:
