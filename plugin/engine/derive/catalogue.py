@@ -46,8 +46,15 @@ def _catalogue() -> dict:
 
 @functools.lru_cache(maxsize=1)
 def entries() -> dict:
-    """{lower-case name: (name, entry)} of every index."""
-    return {name.lower(): (name, entry) for name, entry in _catalogue()["indices"].items()}
+    """{lower-case name: (name, entry)} of every index.
+
+    BaI beside BAI and mSR705 beside MSR705 become ``bai_2`` and ``msr705_2``.
+    """
+    found = {}
+    for name, entry in _catalogue()["indices"].items():
+        low = name.lower()
+        found[f"{low}_2" if low in found else low] = (name, entry)
+    return found
 
 
 def constants() -> dict:
