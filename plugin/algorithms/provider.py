@@ -9,16 +9,22 @@ from qgis.PyQt.QtGui import QIcon
 
 from .checkchips import CheckChips
 from .consensus import Consensus
+from .coverage import Coverage
 from .exportchips import ExportChips
 from .loadscene import LoadScene
 from .modelcard import ModelCard
 from .refinelabels import RefineLabels
 from .runmodel import RunModel
 from .samplescene import SampleScene
+from .scenechange import SceneChange
 from .segmentprompts import SegmentPrompts
+from .timecomposite import TimeComposite
 
 ALGORITHMS = (
     LoadScene,
+    Coverage,
+    TimeComposite,
+    SceneChange,
     SampleScene,
     SegmentPrompts,
     RunModel,

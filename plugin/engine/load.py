@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from . import indices, rasters, sensors
+from . import derive, rasters, shift
 from .errors import ConcordError
+from .gather import gather
 from .grid import Grid
 from .progress import SILENT, Progress
-from .scene import Scene, label_of
+from .scene import Scene
 
-SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
-# Whole words where a place could be called so (Qatar); TCI, AOT, WVP, PVI and MSK are Sentinel-2's.
-_NOT_IMAGERY = re.compile(
-    "mask|label|preview|thumbnail|annotator"
-    "|(?<![a-z])(class(es)?|truth|scl|qa|msk|tci|aot|wvp|pvi)(?![a-z])"
-)
+_TILE = 512
 
 
 @dataclass(frozen=True)
@@ -39,62 +34,6 @@ class GridWish:
     crs: str = ""
     extent: tuple | None = None
     extent_crs: str = ""
-
-
-def expand(inputs) -> list:
-    """Files as given and, for a folder, every raster below it, sorted."""
-    found = []
-    for given in inputs:
-        path = Path(given)
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            if not inside:
-                raise ConcordError(f"The folder {path} holds no raster; choose another folder.")
-            found += [str(p) for p in inside]
-        else:
-            found.append(str(given))
-    if not found:
-        raise ConcordError("No input was given; choose files or a folder of a product.")
-    return found
-
-
-def _why_not_imagery(info) -> str:
-    """Why a raster found in a folder is not taken as imagery, or ''."""
-    name = Path(info.path).stem.lower()
-    if info.categories or any(info.colours.values()):
-        return "a class raster"
-    if _NOT_IMAGERY.search(name):
-        return "a mask or label by its name"
-    return ""
-
-
-def _choose(inputs, sensor: str) -> tuple:
-    """(infos, recognised, skipped) of the rasters that become bands."""
-    from_folder = any(Path(p).is_dir() for p in inputs)
-    infos, found, skipped, bands = [], [], [], {}
-    for path in expand(inputs):
-        info = rasters.info(path)
-        why = _why_not_imagery(info) if from_folder else ""
-        known = None if why else sensors.recognise(info, sensor)
-        if known is not None and from_folder:
-            twice = [b.name for b in known.bands if b.name in bands]
-            why = f"{twice[0]} is already there from {bands[twice[0]]}" if twice else ""
-        if why:
-            skipped.append({"file": path, "reason": why})
-            continue
-        rasters.require_crs(info)
-        bands.update({band.name: label_of(path) for band in known.bands})
-        infos.append(info)
-        found.append(known)
-    if not infos:
-        raise ConcordError(f"{inputs[0]} holds no imagery; choose the folder of a product.")
-    if from_folder and any(known.sensor != sensors.GENERIC for known in found):
-        # Beside a product's bands, what no preset knows is a by-product of it.
-        strange = [i.path for i, k in zip(infos, found) if k.sensor == sensors.GENERIC]
-        skipped += [{"file": path, "reason": "no band of a known sensor"} for path in strange]
-        pairs = [(i, k) for i, k in zip(infos, found) if k.sensor != sensors.GENERIC]
-        infos, found = [i for i, _ in pairs], [k for _, k in pairs]
-    return infos, found, skipped
 
 
 def plan_grid(infos, wish: GridWish) -> Grid:
@@ -173,40 +112,87 @@ def load_scene(
     sensor: str = "auto",
     wish: GridWish | None = None,
     derived=(),
+    check_shift: bool = True,
     progress: Progress = SILENT,
 ) -> dict:
-    """Write every band of ``inputs`` on one grid as float32 GeoTIFF and return the report.
+    """Bring every band of ``inputs`` on one grid and return the report.
 
     Bands are named by STAC common names, carry their unit, and are NaN where there is no data.
+    An ``output`` that ends in .tif gets every value as float32; one that ends in .vrt is a
+    virtual stack on the files themselves, and only what must be computed (derived bands, dB of
+    power) is written beside it.
     """
-    infos, found, skipped = _choose(inputs, sensor)
-    grid = plan_grid(infos, wish or GridWish())
-    with Scene([i.path for i in infos], grid, recognised=found) as scene:
+    found = gather(inputs, sensor)
+    grid = plan_grid(found.infos, wish or GridWish())
+    with Scene([i.path for i in found.infos], grid, recognised=found.recognised) as scene:
         scene.check_units()
-        extra = indices.wanted(derived, scene.names)
-        names = scene.names + [index.name for index in extra]
-        units = scene.units(scene.names) + [index.unit for index in extra]
-        with rasters.Writer(
-            output, grid, len(names), "float32", names=names, units=units, nodata=np.nan
-        ) as writer:
-            tiles = list(grid.tiles(512))
-            seen = np.zeros(len(names), bool)
-            for done, tile in enumerate(tiles):
-                progress.report(done, len(tiles), "Building the scene")
-                values = scene.read(scene.names, tile.core)
-                planes = dict(zip(scene.names, values))
-                more = [index.formula(*(planes[n] for n in index.needs)) for index in extra]
-                block = np.concatenate([values, np.stack(more)]) if more else values
-                seen |= np.isfinite(block).any(axis=(1, 2))
-                writer.write(block, tile.core)
-            empty = [name for name, any_data in zip(names, seen) if not any_data]
-            if len(empty) == len(names):
-                raise ConcordError(
-                    f"{inputs[0]} has no data on the chosen grid; choose an extent it covers."
-                )
-            scene.warnings += [f"{name} has no data on this grid" for name in empty]
+        extra = derive.plan(derived, scene)
+        for item in extra:
+            scene.warnings += item.warnings
+        shifts = shift.check(scene, progress) if check_shift else []
+        scene.warnings += shift.warnings(shifts)
+        if Path(output).suffix.lower() == ".vrt":
+            _write_stack(scene, extra, output, progress)
+        else:
+            _write_copy(scene, scene.names, extra, output, progress)
         progress.report(1, 1, "Scene built")
-        return _report(scene, extra, skipped, output)
+        return {**_report(scene, extra, found.skipped, output), "shifts": shifts}
+
+
+def _write_copy(scene: Scene, names: list, extra: list, output, progress: Progress) -> None:
+    """Write bands of the scene and derived ones as one GeoTIFF, window by window."""
+    needed = list(dict.fromkeys([*names, *(band for item in extra for band in item.needs)]))
+    titles = names + [item.name for item in extra]
+    units = scene.units(names) + [item.unit for item in extra]
+    tiles = list(scene.grid.tiles(_TILE, derive.halo_of(extra)))
+    seen = np.zeros(len(titles), bool)
+    with rasters.Writer(
+        output, scene.grid, len(titles), "float32", names=titles, units=units, nodata=np.nan
+    ) as writer:
+        for done, tile in enumerate(tiles):
+            progress.report(done, len(tiles), "Building the scene")
+            block = _block(scene, needed, names, extra, tile)
+            seen |= np.isfinite(block).any(axis=(1, 2))
+            writer.write(block, tile.core)
+        empty = [name for name, any_data in zip(titles, seen) if not any_data]
+        if len(empty) == len(titles):
+            raise ConcordError(
+                f"{next(iter(scene.sources.values())).path} has no data on the chosen grid; "
+                "choose an extent it covers."
+            )
+        scene.warnings += [f"{name} has no data on this grid" for name in empty]
+
+
+def _block(scene: Scene, needed: list, names: list, extra: list, tile) -> np.ndarray:
+    """(bands, rows, cols) of a tile's core: bands of the scene, then derived ones."""
+    values = dict(zip(needed, scene.read(needed, tile.window)))
+    top, left = tile.core.row - tile.window.row, tile.core.col - tile.window.col
+    inner = (slice(top, top + tile.core.height), slice(left, left + tile.core.width))
+    planes = [values[name][inner] for name in names]
+    if not extra:
+        return np.stack(planes)
+    made = derive.compute(extra, values, inner)
+    return np.concatenate([np.stack(planes), made]) if planes else made
+
+
+def _write_stack(scene: Scene, extra: list, output: str, progress: Progress) -> None:
+    """Write the virtual stack; what no virtual raster can express is computed beside it."""
+    computed = [name for name in scene.names if scene.sources[name].band.formula]
+    beside = Path(output).with_name(f"{Path(output).stem}_computed.tif")
+    if computed or extra:
+        _write_copy(scene, computed, extra, beside, progress)
+    bands = []
+    for name in scene.names:
+        source = scene.sources[name]
+        if name in computed:
+            place = (str(beside), computed.index(name) + 1, 1.0, 0.0, None)
+        else:
+            band = source.band
+            place = (source.path, band.index, band.scale, band.offset, source.nodata)
+        bands.append(rasters.StackBand(name, source.unit, *place, source.resampling))
+    for number, item in enumerate(extra, len(computed) + 1):
+        bands.append(rasters.StackBand(item.name, item.unit, str(beside), number))
+    rasters.write_stack(output, scene.grid, bands)
 
 
 def _report(scene: Scene, extra, skipped, output: str) -> dict:
@@ -216,9 +202,11 @@ def _report(scene: Scene, extra, skipped, output: str) -> dict:
             "unit": s.unit,
             "source": s.path,
             "sensor": s.sensor,
-            "resampling": "none" if not scene._raster(s).is_resampled else s.resampling,
+            "resampling": "none" if not scene.is_resampled(s.name) else s.resampling,
             "scale": s.band.scale,
             "offset": s.band.offset,
+            "formula": s.band.formula,
+            "wavelength": s.band.wavelength,
         }
         for s in scene.sources.values()
     ]
@@ -231,19 +219,20 @@ def _report(scene: Scene, extra, skipped, output: str) -> dict:
             "resampling": "none",
             "scale": 1.0,
             "offset": 0.0,
+            **i.figures,
         }
         for i in extra
     ]
-    by_sensor = {}
+    by_sensor, dates = {}, set()
     for found in scene.recognised:
-        entry = by_sensor.setdefault(
-            found.sensor,
-            {"id": found.sensor, "title": found.title, "reason": found.reason, "files": 0},
-        )
+        dates.add(found.date)
+        start = {"id": found.sensor, "title": found.title, "reason": found.reason, "files": 0}
+        entry = by_sensor.setdefault(found.sensor, {**start, "metadata": found.metadata})
         entry["files"] += 1
     return {
         "output": str(output),
         "sensors": list(by_sensor.values()),
+        "dates": sorted(dates - {""}),
         "bands": bands,
         "grid": scene.grid.describe(),
         "skipped": skipped,

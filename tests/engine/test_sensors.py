@@ -29,16 +29,18 @@ def described(path, names=("",), dtype="uint16", units=None, alpha=(), **band):
 
 @pytest.mark.parametrize("preset", sensors.presets(), ids=lambda p: p.id)
 def test_every_preset_is_whole(preset):
-    assert preset.title and preset.kind in ("optical", "sar", "height") and preset.unit
+    assert preset.title and preset.unit
+    assert preset.kind in ("optical", "sar", "height", "hyperspectral")
     names = [band.name for band in preset.bands]
     assert len(set(names)) == len(names)
-    assert set(preset.order) <= set(names) and set(preset.display) <= set(names)
-    aliases = [sensors._plain(alias) for band in preset.bands for alias in band.aliases]
+    assert set(preset.order) <= set(names)
+    assert not names or set(preset.display) <= set(names)
+    aliases = [sensors.plain(alias) for band in preset.bands for alias in band.aliases]
     assert len(set(aliases)) == len(aliases), "an alias must mean one band"
     for band in preset.bands:
         assert preset.band_called(band.name) is band
-        if preset.kind == "optical":
-            assert 0.3 < band.wavelength < 15 and 0 < band.width < 2
+        if preset.kind == "optical" and band.unit != "index":
+            assert 0.3 < band.wavelength < 15 and 0 < band.width < 3
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_every_preset_is_whole(preset):
         (f"s1/0000200/{S1}/VH.tif", "sentinel-1-grd", "vh"),
         (f"{S1}.SAFE/measurement/s1a-iw-grd-vv-20200607t010800-20200607t010825-032904-03cfba-001"
          ".tiff", "sentinel-1-grd", "vv"),
-        ("elevation/dsm.tif", "dem", "elevation"),
+        ("elevation/dsm.tif", "dem", "surface"),
         ("elevation/hag.tif", "dem", "height"),
         ("LC08_L2SP_193027_20200801_20200916_02_T1_SR_B5.TIF", "landsat-8-9-c2-l2", "nir08"),
     ],
@@ -90,8 +92,9 @@ def test_no_offset_is_claimed_where_none_was_applied(own):
 
 def test_eight_bits_of_a_product_of_sixteen_are_no_reflectance():
     found = sensors.recognise(described("S2A_MSIL2A_x/B04.tif", dtype="uint8"))
-    assert (found.bands[0].unit, found.bands[0].scale) == ("DN", 1.0)
-    assert any("8-bit values are no reflectance" in warning for warning in found.warnings)
+    assert found.bands[0].unit == "brightness"
+    assert found.bands[0].scale == pytest.approx(1 / 255)
+    assert any("cannot be" in warning and "reflectance" in warning for warning in found.warnings)
 
 
 def test_naip_is_four_bands_in_order():

@@ -11,6 +11,7 @@ from .environment import (
     wkt,
 )
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
+from .stacking import StackBand, write_stack
 from .vectors import burn, polygons
 from .writing import Writer, png, write
 
@@ -18,6 +19,7 @@ __all__ = [
     "BandInfo",
     "Raster",
     "RasterInfo",
+    "StackBand",
     "Writer",
     "bounds_on",
     "burn",
@@ -34,4 +36,5 @@ __all__ = [
     "transform_points",
     "wkt",
     "write",
+    "write_stack",
 ]
