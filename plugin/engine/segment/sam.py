@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ConcordError
+from ..errors import Cancelled, ConcordError
 from . import resize
 from .pair import Pair
 from .prompts import Candidate, Encoding, Prompt
@@ -38,6 +38,12 @@ class SamPrompter:
         self._decoder = _open(pair.decoder, threads)
         self._types = {entry.name: entry for entry in self._decoder.get_inputs()}
         self._lock = threading.Lock()
+        self._run_options = None
+
+    def stop(self) -> None:
+        """End an encoding that is under way in another thread; it is refused there."""
+        if self._run_options is not None:
+            self._run_options.terminate = True
 
     # --- the picture
 
@@ -52,7 +58,12 @@ class SamPrompter:
             batch = np.clip(np.rint(batch), 0, 255)
         dtype = np.uint8 if entry.type == "tensor(uint8)" else np.float32
         names = [output.name for output in self._encoder.get_outputs()]
-        found = _run(self._encoder, self.pair.encoder, {entry.name: batch.astype(dtype)})
+        self._run_options = _options()
+        try:
+            feed = {entry.name: batch.astype(dtype)}
+            found = _run(self._encoder, self.pair.encoder, feed, None, self._run_options)
+        finally:
+            self._run_options = None
         wanted = {source for _, source in self.pair.given}
         return Encoding(
             image.shape[:2], {n: value for n, value in zip(names, found) if n in wanted}
@@ -199,10 +210,21 @@ def _open(path: str, threads: int):
         ) from error
 
 
-def _run(session, path: str, feed: dict, outputs=None) -> list:
+def _options():
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4
+    return options
+
+
+def _run(session, path: str, feed: dict, outputs=None, options=None) -> list:
+    options = options or _options()
     try:
-        return session.run(outputs, feed)
+        return session.run(outputs, feed, options)
     except Exception as error:
+        if options.terminate:
+            raise Cancelled() from error
         raise ConcordError(
             f"{Path(path).name} failed ({_first_line(error)}); choose another model."
         ) from error
