@@ -91,7 +91,7 @@ class AnnotatePanel(Panel):
         row(layout, tr("C&omposite"), self.composite, tip)
         self.model = prompt_model_combo()
         row(layout, tr("&Model"), self.model, tr("Regions needs no model and works everywhere"))
-        self.preview = QCheckBox(tr("Show what a click would gi&ve"))
+        self.preview = QCheckBox(tr("Show what a click would give"))
         self.preview.setToolTip(tr("Works where the map was prepared, a moment after it stands"))
         self.preview.setChecked(str(settings.value("preview", "true")).lower() == "true")
         self.preview.toggled.connect(self._preview_toggled)

@@ -33,28 +33,28 @@ class FinishBox(QWidget):
         ):
             self.overlap.addItem(title, rule)
         tip = tr("Who gives way where a new label lies on old ones; kept with the class scheme")
-        row(layout, tr("&Overlaps"), self.overlap, tip)
+        row(layout, tr("Overlaps"), self.overlap, tip)
         self.planar = self._check(
-            layout, tr("Shared &edges"), tr("Neighbours share their vertices; no slivers, no gaps")
+            layout, tr("Shared edges"), tr("Neighbours share their vertices; no slivers, no gaps")
         )
         self.gap = self._number(
-            layout, tr("Close &gaps"), tr("Gaps to neighbours narrower than this are filled")
+            layout, tr("Close gaps"), tr("Gaps to neighbours narrower than this are filled")
         )
         self.simplify = self._number(
-            layout, tr("S&implify"), tr("Corners closer to the outline than this are left out")
+            layout, tr("Simplify"), tr("Corners closer to the outline than this are left out")
         )
-        self.smooth = self._check(layout, tr("S&mooth"), tr("Round the corners of pixels"))
+        self.smooth = self._check(layout, tr("Smooth"), tr("Round the corners of pixels"))
         self.holes = self._number(
-            layout, tr("Fill &holes"), tr("Holes of a smaller area are filled"), area=True
+            layout, tr("Fill holes"), tr("Holes of a smaller area are filled"), area=True
         )
         self.specks = self._number(
             layout,
-            tr("Drop spec&ks"),
+            tr("Drop specks"),
             tr("Separate parts of a smaller area are dropped"),
             area=True,
         )
         self.right_angles = self._check(
-            layout, tr("&Right angles"), tr("Square corners, for buildings")
+            layout, tr("Right angles"), tr("Square corners, for buildings")
         )
         self._restore()
         self.overlap.currentIndexChanged.connect(self._keep)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, replace
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
-    QgsCoordinateTransform,
     QgsCsException,
     QgsGeometry,
     QgsPointXY,
-    QgsProject,
     QgsRectangle,
 )
 from qgis.gui import QgsMapCanvas
@@ -24,6 +21,7 @@ from ..bridge.prompting import PromptWorker
 from ..bridge.text import tr
 from .prompt_list import PromptList
 from .prompt_marks import PROPOSED, PromptMarks
+from .prompt_question import asked, on_canvas, seen
 from .prompt_tool import ADD
 
 ALGORITHM = "concord:segmentprompts"
@@ -208,36 +206,10 @@ class PromptSession(QObject):
         self._pending = self._pending or kind in ASKED
         self.runner.post(kind, turn, setup or self._setups()[0], work)
 
-    def _transform(self) -> QgsCoordinateTransform:
-        crs = self.canvas.mapSettings().destinationCrs()
-        return QgsCoordinateTransform(crs, self.settings["IMAGE"].crs(), QgsProject.instance())
-
-    def _scale(self) -> float:
-        """Map units of the image's CRS along a screen pixel in the middle of the view."""
-        centre, step = self.canvas.center(), self.canvas.mapUnitsPerPixel()
-        move = self._transform()
-        one = move.transform(centre)
-        return one.distance(move.transform(QgsPointXY(centre.x() + step, centre.y())))
-
     def question(self, points, previous=None):
         """The prompts in the image's CRS. Raises QgsCsException."""
-        from ..engine.segment.desk import Question
-
-        move = self._transform()
-        spots = [(move.transform(point), label) for point, label in points]
-        corners, shape = (), None
-        if self.box is not None:
-            outline = QgsGeometry.fromRect(self.box)
-            outline.transform(move)
-            corners = tuple((p.x(), p.y()) for p in outline.vertices())
-        if self.prompts.shape is not None:
-            outline = QgsGeometry(self.prompts.shape)
-            outline.transform(move)
-            shape = json.loads(outline.asJson(12))
-        return Question(
-            tuple((p.x(), p.y(), label) for p, label in spots),
-            corners, shape, self._scale(), previous,
-        )  # fmt: skip
+        image = self.settings["IMAGE"]
+        return asked(self.canvas, image.crs(), points, self.box, self.prompts.shape, previous)
 
     def _ask(self, undone: bool = False) -> None:
         self._turn += 1
@@ -291,14 +263,10 @@ class PromptSession(QObject):
     def _prepare(self) -> None:
         if not self.settings or not self.runner.idle:
             return
-        view = QgsGeometry.fromRect(self.canvas.extent())
         try:
-            view.transform(self._transform())
-            scale = self._scale()
+            bounds, scale = seen(self.canvas, self.settings["IMAGE"].crs())
         except QgsCsException:
             return
-        box = view.boundingBox()
-        bounds = (box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum())
         self._post("encode", lambda desk: prompt_jobs.encoded(desk, bounds, scale))
 
     # answers
@@ -369,14 +337,11 @@ class PromptSession(QObject):
         return self._on_canvas(capture.geometry_of(shapes), crs)
 
     def _on_canvas(self, geometry: QgsGeometry, crs) -> QgsGeometry | None:
-        shape = QgsGeometry(geometry)
-        target = self.canvas.mapSettings().destinationCrs()
         try:
-            shape.transform(QgsCoordinateTransform(crs, target, QgsProject.instance()))
+            return on_canvas(self.canvas, geometry, crs)
         except QgsCsException:
             self.failed.emit(tr("The proposal cannot be shown in the CRS of the map."))
             return None
-        return shape
 
     def _draw(self) -> None:
         shown = self.chosen and self._on_canvas(self.chosen.geometry, self.chosen.crs)
