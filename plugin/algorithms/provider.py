@@ -9,18 +9,22 @@ from qgis.PyQt.QtGui import QIcon
 
 from .checkchips import CheckChips
 from .consensus import Consensus
+from .encodescene import EncodeScene
 from .exportchips import ExportChips
 from .loadscene import LoadScene
 from .modelcard import ModelCard
 from .refinelabels import RefineLabels
 from .runmodel import RunModel
 from .samplescene import SampleScene
+from .segmentextent import SegmentExtent
 from .segmentprompts import SegmentPrompts
 
 ALGORITHMS = (
     LoadScene,
     SampleScene,
     SegmentPrompts,
+    SegmentExtent,
+    EncodeScene,
     RunModel,
     ModelCard,
     RefineLabels,
