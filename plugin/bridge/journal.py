@@ -35,21 +35,20 @@ class Journal(QObject):
         super().__init__(parent)
         self.path = path_of(layer)
         self._layer = layer
-        self._signals = (
+        self._slots = [
             (layer.featureAdded, self._added),
             (layer.featureDeleted, lambda fid: self._write({"delete": fid})),
             (layer.geometryChanged, self._reshaped),
             (layer.attributeValueChanged, self._revalued),
             (layer.afterCommitChanges, self.forget),
             (layer.afterRollBack, self.forget),
-        )
-        self._slots = [(signal, slot) for signal, slot in self._signals]
+        ]
         for signal, slot in self._slots:
             signal.connect(slot)
 
     def _write(self, line: dict) -> None:
         # A journal that cannot be written must not cost the edit that it is about.
-        if self.path is None or not self._layer.isEditable():
+        if self.path is None or self._layer is None or not self._layer.isEditable():
             return
         with contextlib.suppress(OSError), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -90,7 +89,7 @@ class Journal(QObject):
         for signal, slot in self._slots:
             with contextlib.suppress(TypeError, RuntimeError):  # the layer may be gone already
                 signal.disconnect(slot)
-        self._slots = []
+        self._slots, self._layer = [], None  # a layer that lives on after QGIS would crash it
 
 
 def plain(value):
@@ -114,7 +113,7 @@ def read(path: Path) -> list:
     """The journal's lines; a last line that was cut short by the crash is left out."""
     lines = []
     with contextlib.suppress(OSError):
-        for text in path.read_text(encoding="utf-8").splitlines():
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 lines.append(json.loads(text))
             except ValueError:

@@ -191,11 +191,11 @@ def _attributes(layer: QgsVectorLayer, values: dict) -> dict:
         if content is None or index < 0:
             continue
         field = layer.fields().at(index)
-        if isinstance(content, str) and 0 < field.length() < len(content):
-            content = content[: field.length()]
         # A class field of text gets the name where the code is no text.
         if name == "class" and field.typeName().lower() in ("string", "text", "varchar"):
             content = str(values.get("class_name") or content)
+        if isinstance(content, str) and 0 < field.length() < len(content):
+            content = content[: field.length()]
         found[index] = content
     return found
 

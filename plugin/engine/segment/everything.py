@@ -26,6 +26,7 @@ from .prompts import Prompt
 _SCALE = 120.0  # Felzenszwalb's scale of the segments that seed, larger than those of a prompt
 _SEEDS = 150  # prompts of a tile; more take minutes and hardly find more
 _SCORE, _STABILITY = 0.5, 0.7  # masks below are left to the segments
+_SHARE = 0.25  # of a segment that an earlier tile's region holds: it goes on
 _LARGEST = 0.25  # of the tile: larger masks are background
 
 
@@ -126,9 +127,28 @@ def regions(
         after, count = _paint(before, masks, segments, valid, core.core, reach, count)
         after = _joined(after, valid, _slices(core.core, reach), smallest)
         numbers[part] = after
+    sizes = _swept(numbers, cores, window, smallest, count)
     numbers.flush()
     progress.report(1, 1, "Segmented")
-    return Found(path, window, scene.grid.sub(window), count)
+    return Found(path, window, scene.grid.sub(window), int((sizes[1:] > 0).sum()))
+
+
+def _swept(numbers: np.ndarray, cores: list, window: Window, smallest: int, count: int):
+    """Join what is still too small now that all tiles are there; pixels of each number."""
+    sizes = np.bincount(numbers.ravel(), minlength=count + 1)
+    if smallest > 1:
+        for core in cores:
+            part = _slices(_inside(core.window, window), window)
+            own = numbers[part]
+            small = (own > 0) & (sizes[own] < smallest)
+            keep = (own > 0) & ~small
+            if small.any() and keep.any():
+                nearest = ndimage.distance_transform_edt(
+                    ~keep, return_distances=False, return_indices=True
+                )
+                numbers[part] = np.where(small, own[tuple(nearest)], own)
+        sizes = np.bincount(numbers.ravel(), minlength=count + 1)
+    return sizes
 
 
 def _inside(window: Window, area: Window) -> Window:
@@ -192,13 +212,34 @@ def _paint(before, masks, segments, valid, core: Window, reach: Window, count: i
     free = (after == 0) & valid
     total = np.maximum(np.bincount(segments.ravel()), 1)
     mine = np.bincount(segments[inner].ravel(), minlength=len(total)) / total > 0.5
-    rest = free & (mine[segments] | inner)
+    known = _continued(before, segments, total)
+    rest = free & (mine[segments] | inner | (known[segments] > 0))
+    follows = rest & (known[segments] > 0)
+    after[follows] = known[segments[follows]]
+    rest &= ~follows
     parts, number = ndimage.label(rest)
     # Segments that touch are not one region: number by segment and by connected part.
     keys = parts.astype(np.int64) * (int(segments.max()) + 1) + segments
     _, flat = np.unique(keys[rest], return_inverse=True)
     after[rest] = flat.astype(np.int32) + count + 1
     return after, count + (int(flat.max()) + 1 if flat.size else 0)
+
+
+def _continued(before: np.ndarray, segments: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """For each segment the region of an earlier tile that it goes on with, 0 for none."""
+    seen = before > 0
+    known = np.zeros(len(total), np.int32)
+    if not seen.any():
+        return known
+    width = int(before.max()) + 1
+    keys, counts = np.unique(
+        segments[seen].astype(np.int64) * width + before[seen], return_counts=True
+    )
+    order = np.argsort(counts, kind="stable")  # the largest share is written last
+    owner, region = keys[order] // width, (keys[order] % width).astype(np.int32)
+    enough = counts[order] >= _SHARE * total[owner]
+    known[owner[enough]] = region[enough]
+    return known
 
 
 def _joined(numbers, valid, core: tuple, smallest: int) -> np.ndarray:
