@@ -10,6 +10,7 @@ from qgis.PyQt.QtGui import QIcon
 from .checkchips import CheckChips
 from .consensus import Consensus
 from .coverage import Coverage
+from .encodescene import EncodeScene
 from .exportchips import ExportChips
 from .loadscene import LoadScene
 from .modelcard import ModelCard
@@ -17,6 +18,7 @@ from .refinelabels import RefineLabels
 from .runmodel import RunModel
 from .samplescene import SampleScene
 from .scenechange import SceneChange
+from .segmentextent import SegmentExtent
 from .segmentprompts import SegmentPrompts
 from .timecomposite import TimeComposite
 
@@ -27,6 +29,8 @@ ALGORITHMS = (
     SceneChange,
     SampleScene,
     SegmentPrompts,
+    SegmentExtent,
+    EncodeScene,
     RunModel,
     ModelCard,
     RefineLabels,

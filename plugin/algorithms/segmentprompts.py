@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qgis.core import (
     QgsProcessing,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
@@ -14,6 +15,7 @@ from qgis.PyQt.QtCore import QVariant
 
 from ..bridge import capture
 from ..bridge.fields import fields_of
+from ..bridge.prompting import use_store
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
 from . import sinks
@@ -48,12 +50,23 @@ class SegmentPrompts(ConcordAlgorithm):
         )  # fmt: skip
         self.add(
             QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
-            "regions needs no model file.",
+            "regions, a bundled id, or the file or folder of an ONNX encoder and decoder.",
         )
         self.add(
             QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),
             "Three bands by name, separated by ';'; left out, the sensor's display bands.",
         )
+        self.add(
+            QgsProcessingParameterBoolean("REFINE", tr("Refine the polygons"), False),
+            "Polygons are old outlines to improve, not only boxes.",
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                "LEVEL", tr("Pyramid level"), QgsProcessingParameterNumber.Type.Integer, 0,
+                minValue=0, maxValue=8,
+            ),
+            "0 is full resolution; each level halves it, as a map does that is zoomed out.",
+        )  # fmt: skip
         self.add(
             QgsProcessingParameterNumber(
                 "CANDIDATES", tr("Candidates for each object"),
@@ -69,7 +82,9 @@ class SegmentPrompts(ConcordAlgorithm):
     def capture(self, parameters, context):
         image = self.raster(parameters, "IMAGE", context)
         crs = capture.raster_crs(image)
-        points, boxes = [], []
+        use_store()
+        points, boxes, shapes = [], [], {}
+        refine = self.parameterAsBool(parameters, "REFINE", context)
         for name in ("PROMPTS", "BOXES"):
             source = self.parameterAsSource(parameters, name, context)
             if source is None:
@@ -82,6 +97,8 @@ class SegmentPrompts(ConcordAlgorithm):
             features = capture.features_as_json(source, crs, context, ("object", "label"))
             if capture.is_polygon(source):
                 boxes += _boxes(features)
+                if refine:
+                    shapes.update(_shapes(features))
             elif capture.is_point(source):
                 points += _points(features)
             else:
@@ -94,6 +111,8 @@ class SegmentPrompts(ConcordAlgorithm):
             "crs": crs,
             "points": points,
             "boxes": boxes,
+            "shapes": shapes,
+            "level": self.parameterAsInt(parameters, "LEVEL", context),
             "model": self.parameterAsString(parameters, "MODEL", context),
             "bands": capture.split_list(parameters.get("BANDS")),
             "candidates": self.parameterAsInt(parameters, "CANDIDATES", context),
@@ -114,7 +133,10 @@ class SegmentPrompts(ConcordAlgorithm):
             rows = []
             for done, (number, prompt) in enumerate(prompts.items()):
                 progress.report(done, len(prompts), "Segmenting", "objects")
-                found = predict.answer(scene, planes, provider, number, prompt, progress)
+                found = predict.answer(
+                    scene, planes, provider, number, prompt, values["level"],
+                    shape=values["shapes"].get(number), progress=progress,
+                )  # fmt: skip
                 for answer in found[: values["candidates"]]:
                     shapes = predict.outline(answer, scene.grid)
                     clicked = _clicked(values["points"], number)
@@ -173,6 +195,12 @@ def _boxes(features) -> list:
         box = (min(xs), min(ys), max(xs), max(ys))
         found.append((_number(attributes, "object", i), box))
     return found
+
+
+def _shapes(features) -> dict:
+    return {
+        _number(attributes, "object", i): shape for i, (shape, attributes) in enumerate(features, 1)
+    }
 
 
 def _clicked(points, number: int) -> str:

@@ -173,6 +173,7 @@ class Counting:
     """A provider that counts; its answer is the part brighter than the middle."""
 
     id = "counting"
+    takes_masks = False
 
     def __init__(self):
         self.encoded = 0
@@ -223,9 +224,9 @@ def test_the_store_forgets_the_oldest():
     store, made = EncodingStore(2), []
 
     def get(key):
-        return store.get(key, lambda: made.append(key) or key)
+        return store.get(key, lambda: made.append(key) or Encoding((1, 1), {"name": key}))
 
-    assert [get(k) for k in "abacab"] == list("abacab")
+    assert [get(k).content["name"] for k in "abacab"] == list("abacab")
     assert made == ["a", "b", "c", "b"]
 
 
@@ -280,5 +281,5 @@ def test_outlines_of_a_decimated_place_end_where_the_image_ends(make_grid, width
 
 def test_models_that_cannot_be_prompted_are_refused():
     assert predict.provider_of("").id == predict.provider_of("regions").id == "regions"
-    with pytest.raises(ConcordError, match="'sam' cannot be prompted"):
+    with pytest.raises(ConcordError, match="The model sam does not exist"):
         predict.provider_of("sam")
