@@ -7,12 +7,15 @@ from pathlib import Path
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from .applyproposals import ApplyProposals
 from .checkchips import CheckChips
+from .comparemaps import CompareMaps
 from .consensus import Consensus
 from .exportchips import ExportChips
 from .loadscene import LoadScene
 from .modelcard import ModelCard
 from .refinelabels import RefineLabels
+from .revertproposals import RevertProposals
 from .runmodel import RunModel
 from .samplescene import SampleScene
 from .segmentprompts import SegmentPrompts
@@ -24,6 +27,9 @@ ALGORITHMS = (
     RunModel,
     ModelCard,
     RefineLabels,
+    ApplyProposals,
+    RevertProposals,
+    CompareMaps,
     Consensus,
     ExportChips,
     CheckChips,
