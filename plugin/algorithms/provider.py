@@ -7,7 +7,9 @@ from pathlib import Path
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from .applyproposals import ApplyProposals
 from .checkchips import CheckChips
+from .comparemaps import CompareMaps
 from .consensus import Consensus
 from .coverage import Coverage
 from .encodescene import EncodeScene
@@ -15,6 +17,7 @@ from .exportchips import ExportChips
 from .loadscene import LoadScene
 from .modelcard import ModelCard
 from .refinelabels import RefineLabels
+from .revertproposals import RevertProposals
 from .runmodel import RunModel
 from .samplescene import SampleScene
 from .scenechange import SceneChange
@@ -34,6 +37,9 @@ ALGORITHMS = (
     RunModel,
     ModelCard,
     RefineLabels,
+    ApplyProposals,
+    RevertProposals,
+    CompareMaps,
     Consensus,
     ExportChips,
     CheckChips,

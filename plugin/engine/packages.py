@@ -10,6 +10,7 @@ PIP_NAMES = {
     "onnxruntime": "onnxruntime",
     "skimage": "scikit-image",
     "scipy": "scipy",
+    "sklearn": "scikit-learn",
 }
 
 
