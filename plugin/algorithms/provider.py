@@ -9,6 +9,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from .checkchips import CheckChips
 from .consensus import Consensus
+from .createcampaign import CreateCampaign
 from .exportchips import ExportChips
 from .loadscene import LoadScene
 from .modelcard import ModelCard
@@ -24,6 +25,7 @@ ALGORITHMS = (
     RunModel,
     ModelCard,
     RefineLabels,
+    CreateCampaign,
     Consensus,
     ExportChips,
     CheckChips,
