@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 
 import numpy as np
 import pytest
 from qgis.core import QgsProcessingException, QgsVectorLayer
+
+
+@pytest.fixture(autouse=True)
+def no_qgis_objects_left():
+    """Tracebacks of refusals hold QGIS objects in cycles; they must go before QGIS does."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
