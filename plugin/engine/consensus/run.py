@@ -14,6 +14,7 @@ from ..labels import ClassRaster
 from ..progress import SILENT, Progress
 from ..taxonomy import IGNORE, NO_DATA, Taxonomy, of_raster
 from . import aggregate
+from .patterns import Lookup
 from .votes import Ballot, Patterns
 
 METHODS = ("majority", "dawidskene", "gold")
@@ -88,7 +89,7 @@ def _gold_counts(ballot, numbers, gold: str, scheme: Taxonomy, progress: Progres
             progress.report(done, len(tiles), "Reading gold pixels")
             known = ballot._index[truth.read(tile.core)]
             where = known >= 0
-            pattern = np.searchsorted(numbers, ballot.encode(ballot.read(tile.core))[where])
+            pattern = np.searchsorted(numbers, ballot.numbers(tile.core)[where])
             np.add.at(counts, (pattern, known[where]), 1)
     if not counts.any():
         raise ConcordError(f"The gold raster {gold} has no labelled pixel here; choose another.")
@@ -97,9 +98,8 @@ def _gold_counts(ballot, numbers, gold: str, scheme: Taxonomy, progress: Progres
 
 def _write(ballot, numbers, result, output, agreement, scheme, progress: Progress) -> None:
     codes = np.append(ballot.codes, [NO_DATA, IGNORE])  # winner -2 and -1 index from the end
-    classes = codes[result.winner].astype(np.uint8)
-    posterior = np.round(result.posterior * 100).astype(np.uint8)
-    share = np.round(result.agreement * 100).astype(np.uint8)
+    columns = aggregate.as_bytes(result, codes)
+    classes, posterior, share = (Lookup(ballot.coding, numbers, c) for c in columns)
     with contextlib.ExitStack() as stack:
         main = stack.enter_context(
             rasters.Writer(
@@ -117,10 +117,10 @@ def _write(ballot, numbers, result, output, agreement, scheme, progress: Progres
         tiles = ballot.tiles()
         for done, tile in enumerate(tiles):
             progress.report(done, len(tiles), "Writing the consensus")
-            pattern = np.searchsorted(numbers, ballot.encode(ballot.read(tile.core)))
-            main.write(np.stack([classes[pattern], posterior[pattern]]), tile.core)
+            pattern = ballot.numbers(tile.core)
+            main.write(np.stack([classes.of(pattern), posterior.of(pattern)]), tile.core)
             if second is not None:
-                second.write(share[pattern], tile.core)
+                second.write(share.of(pattern), tile.core)
 
 
 def fleiss_kappa(patterns: Patterns) -> float | None:
