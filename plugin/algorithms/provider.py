@@ -7,6 +7,7 @@ from pathlib import Path
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from .campaignreport import CampaignReport
 from .checkchips import CheckChips
 from .consensus import Consensus
 from .createcampaign import CreateCampaign
@@ -27,6 +28,7 @@ ALGORITHMS = (
     RefineLabels,
     CreateCampaign,
     Consensus,
+    CampaignReport,
     ExportChips,
     CheckChips,
 )

@@ -176,6 +176,19 @@ class Store:
             **({"task": int(number)} if number is not None else {}),
         )
 
+    def event_count(self) -> int:
+        """How many events I may see."""
+        return int(self._db.run("select count(*) from event")[0][0])
+
+    def flags(self) -> dict:
+        """{task: number of people who flagged it}."""
+        return {
+            int(task): int(count)
+            for task, count in self._db.run(
+                "select task_id, count(*) from assignment where flag <> '' group by task_id"
+            )
+        }
+
     def overview(self) -> dict:
         """Counts by state, work per person, and an estimate of the hours that remain."""
         states = dict(self._db.run("select state, count(*) from task group by state"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,6 +30,14 @@ class Result:
     prior: np.ndarray | None = None
     iterations: int = 0
     notes: list = field(default_factory=list)
+    shares: np.ndarray | None = None  # (patterns, classes): the whole posterior
+
+    def entropy(self) -> np.ndarray:
+        """Doubt per pattern: 0 when sure, 1 when every class is as likely; 0 without a vote."""
+        if self.shares is None or self.shares.shape[1] < 2:
+            return 1 - self.posterior
+        p = np.maximum(self.shares, _TINY)
+        return -(self.shares * np.log(p)).sum(axis=1) / np.log(self.shares.shape[1])
 
 
 TIE, NO_VOTE = -1, -2
@@ -63,7 +71,9 @@ def majority(patterns: Patterns) -> Result:
     winner = np.where((counts == best[:, None]).sum(axis=1) > 1, TIE, winner)
     winner = np.where(best == 0, NO_VOTE, winner)
     agreement = _agreement(counts, winner)
-    return Result(winner, agreement.copy(), agreement, "majority")
+    total = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
+    return Result(winner, agreement.copy(), agreement, "majority", shares=shares)
 
 
 def _indicators(patterns: Patterns) -> np.ndarray:
@@ -103,7 +113,16 @@ def _finish(patterns, logs, confusion, prior, method, iterations, notes) -> Resu
     winner = np.where(silent, NO_VOTE, winner)
     best = np.where(silent, 0.0, posterior.max(axis=1))
     agreement = _agreement(tally(patterns), winner)
-    return Result(winner, best, agreement, method, confusion, prior, iterations, notes)
+    shares = np.where(silent[:, None], 0.0, posterior)
+    return Result(winner, best, agreement, method, confusion, prior, iterations, notes, shares)
+
+
+def again(patterns: Patterns, result: Result) -> Result:
+    """The same judgement of the same annotators on other patterns, such as those of one task."""
+    if result.confusion is None:
+        return METHODS[result.method](patterns)
+    logs = _log_likelihood(_indicators(patterns), result.confusion, result.prior)
+    return _finish(patterns, logs, result.confusion, result.prior, result.method, 0, [])
 
 
 def dawid_skene(
@@ -233,4 +252,4 @@ def of_arrays(planes, codes, method: str = "dawidskene") -> tuple:
 
 
 def _with_note(result: Result, note: str) -> Result:
-    return Result(result.winner, result.posterior, result.agreement, result.method, notes=[note])
+    return replace(result, notes=[note])
