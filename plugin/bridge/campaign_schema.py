@@ -109,6 +109,7 @@ def _apply(database, statement: str, srid: int) -> None:
     if statement.startswith("create table"):
         if database.kind == "file":
             statement = statement.replace("{blob}", "blob").replace("{geometry}", "geom blob")
+            statement = statement.replace("double precision", "double")  # GeoPackage's name
         else:
             shape = f"geom geometry(Polygon, {int(srid)})"
             statement = statement.replace("{blob}", "bytea").replace("{geometry}", shape)

@@ -176,6 +176,15 @@ class Store:
             **({"task": int(number)} if number is not None else {}),
         )
 
+    def returned_because(self, number: int) -> str:
+        """Why a task of mine came back; '' when it did not."""
+        rows = self._db.run(
+            "select reason from assignment where task_id = :task and person = :me "
+            "and state in ('working', 'returned') and submitted is not null",
+            task=int(number), me=self.me,
+        )  # fmt: skip
+        return rows[0][0] if rows else ""
+
     def event_count(self) -> int:
         """How many events I may see."""
         return int(self._db.run("select count(*) from event")[0][0])
