@@ -118,7 +118,7 @@ class ReviewSection(QObject):
         self._queue = rows
         self.queue.fill(
             [
-                (q["task"], q["state"], f"{100 * q['entropy']:.0f} %",
+                (q["task"], q["state"], f"{100 * q['entropy']:.1f} %",
                  f"{100 * q['agreement']:.0f} %")
                 for q in rows[:100]
             ]

@@ -28,6 +28,7 @@ class WorkSection(QObject):
         self.panel, self.stores = panel, stores
         self.task = None
         self.layer = None
+        self._layer_id = ""
         self.seconds = 0.0
         self._group = panel.section(tr("My work"))
         self._box = self._group.parentWidget()
@@ -74,9 +75,18 @@ class WorkSection(QObject):
 
     def _store_changed(self) -> None:
         self._leave()
-        self.layer = None
+        self._put_away()
         mine = self.store is not None and self.store.role == "annotator"
         self._box.setVisible(mine)
+
+    def _put_away(self) -> None:
+        """Whoever comes next at this desk must not see the labels of the one before."""
+        project, layer = self.panel.project, self.layer
+        self.layer = None
+        # A layer with unsaved labels stays: nothing of a person's is thrown away.
+        if layer is not None and project.mapLayer(self._layer_id) is not None:
+            if not layer.isModified():
+                project.removeMapLayer(self._layer_id)
 
     def _leave(self) -> None:
         self.task = None
@@ -116,6 +126,7 @@ class WorkSection(QObject):
         folder = settings.output_folder(project)
         self.layer = campaign_layers.label_layer(store, project, folder)
         kept = store.latest(task.id)
+        self._layer_id = self.layer.id()
         campaign_layers.restore(self.layer, store, task, kept)
         self.task, self.seconds = task, float(kept.seconds) if kept else 0.0
         self.flag.setCurrentIndex(0)
@@ -148,9 +159,10 @@ class WorkSection(QObject):
         from ..bridge import campaign_layers
 
         project = self.panel.project
-        if self.layer is None or project.mapLayer(self.layer.id()) is None:
+        if self.layer is None or project.mapLayer(self._layer_id) is None:
             folder = settings.output_folder(project)
             self.layer = campaign_layers.label_layer(self.store, project, folder)
+            self._layer_id = self.layer.id()
         if self.layer.isEditable() and not self.layer.commitChanges(False):
             raise ConcordError(tr("Your labels could not be saved; see the layer's messages."))
         return campaign_layers.work_of(self.layer, self.store, self.task, project)

@@ -201,6 +201,16 @@ def test_wizard_says_what_is_missing_and_makes_a_campaign(open_panel, image, qtb
     assert len(panel.campaign.store.tasks()) == 16 and panel.campaign.store.me == "lea"
 
 
+def test_the_next_person_at_the_desk_does_not_see_my_labels(panel):
+    panel.campaign.open(panel.campaign.text, "ana")
+    panel.work.next_task()
+    draw(panel.work.layer, panel.campaign.store, panel.work.task, 1)
+    panel.work.save()
+    panel.campaign.open(panel.campaign.text, "ben")
+    names = [layer.name() for layer in QgsProject.instance().mapLayers().values()]
+    assert "Labels of ana" not in names
+
+
 def test_missing_imagery_is_said_and_work_goes_on(panel, image_path):
     import os
 
