@@ -134,7 +134,10 @@ def dawid_skene(
 ) -> Result:
     """Confusion matrix of each annotator and class of each pixel by EM, on pattern counts.
 
-    Dawid and Skene 1979, with a Dirichlet prior that favours the diagonal. Falls back to the
+    Dawid and Skene 1979, with a Dirichlet prior that favours the diagonal. A class that comes out
+    as somebody's systematic mistake (its own vote is not even half of what people say there) is
+    taken out and the rest estimated again, because EM likes to fill classes that do not occur.
+    Falls back to the
     majority, and says so, when the estimated matrices stop meaning what they say (mean diagonal
     at most 0.5: labels switched) or when there are fewer than three annotators.
 
@@ -152,21 +155,44 @@ def dawid_skene(
         return majority(patterns)
     hot = _indicators(patterns)
     known, counts = hot[voted], patterns.counts[voted].astype(float)
-    confusion, prior, iterations = _em(
-        known, counts, patterns.classes, (pseudo, diagonal), tolerance, most
-    )
+    alive = np.ones(patterns.classes, bool)
+    notes: list = []
+    while True:
+        confusion, prior, iterations = _em(
+            known, counts, alive, (pseudo, diagonal), tolerance, most
+        )
+        switched = _switched(confusion, prior, alive) if diagonal else -1
+        if switched < 0 or alive.sum() <= 2:
+            break
+        alive[switched] = False
+        notes.append(
+            f"Class {patterns.codes[switched]} is what annotators confuse others with, not one "
+            "they agree on; no pixel gets it"
+        )
     seen = prior > 1e-3
     means = np.array([matrix.diagonal()[seen].mean() for matrix in confusion])
     if means.mean() <= 0.5:
         note = "Dawid-Skene found annotators worse than chance; the majority was used"
         return _with_note(majority(patterns), note)
     logs = _log_likelihood(hot, confusion, prior)
-    return _finish(patterns, logs, confusion, prior, "dawidskene", iterations, [])
+    return _finish(patterns, logs, confusion, prior, "dawidskene", iterations, notes)
 
 
-def _em(hot, counts, k: int, pseudo: tuple, tolerance: float, most: int) -> tuple:
-    """(confusion, prior, iterations) from the shares of votes as the first guess."""
-    votes = hot.reshape(len(hot), -1, k).sum(axis=1)
+def _switched(confusion: np.ndarray, prior: np.ndarray, alive: np.ndarray) -> int:
+    """The class whose votes mean it least, when that is at most half of them; -1 for none."""
+    means = np.where(alive & (prior > _TINY), confusion.diagonal(axis1=1, axis2=2).mean(axis=0), 1)
+    worst = int(means.argmin())
+    return worst if means[worst] <= 0.5 else -1
+
+
+def _em(hot, counts, alive, pseudo: tuple, tolerance: float, most: int) -> tuple:
+    """(confusion, prior, iterations) from the shares of votes as the first guess.
+
+    ``alive`` (classes,) is False for classes that no pixel may have.
+    """
+    k = len(alive)
+    votes = hot.reshape(len(hot), -1, k).sum(axis=1) * alive
+    votes += (votes.sum(axis=1, keepdims=True) == 0) * alive  # nobody named a class that is left
     truth = votes / votes.sum(axis=1, keepdims=True)
     weights = counts / counts.sum()
     previous = -np.inf
