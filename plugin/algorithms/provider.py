@@ -8,10 +8,12 @@ from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from .applyproposals import ApplyProposals
+from .campaignreport import CampaignReport
 from .checkchips import CheckChips
 from .comparemaps import CompareMaps
 from .consensus import Consensus
 from .coverage import Coverage
+from .createcampaign import CreateCampaign
 from .encodescene import EncodeScene
 from .exportchips import ExportChips
 from .loadscene import LoadScene
@@ -40,7 +42,9 @@ ALGORITHMS = (
     ApplyProposals,
     RevertProposals,
     CompareMaps,
+    CreateCampaign,
     Consensus,
+    CampaignReport,
     ExportChips,
     CheckChips,
 )

@@ -105,6 +105,11 @@ def _parse(content, source: str) -> Taxonomy:
     return taxonomy
 
 
+def parse(content, source: str) -> Taxonomy:
+    """A scheme from the plain values of ``as_json``; ``source`` is named when they are none."""
+    return _parse(content, source)
+
+
 def available() -> list:
     """Ids of the schemes that come with Concord, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
