@@ -16,6 +16,7 @@ from .refinelabels import RefineLabels
 from .runmodel import RunModel
 from .samplescene import SampleScene
 from .segmentprompts import SegmentPrompts
+from .trainclassifier import TrainClassifier
 
 ALGORITHMS = (
     LoadScene,
@@ -23,6 +24,7 @@ ALGORITHMS = (
     SegmentPrompts,
     RunModel,
     ModelCard,
+    TrainClassifier,
     RefineLabels,
     Consensus,
     ExportChips,

@@ -10,6 +10,9 @@ PIP_NAMES = {
     "onnxruntime": "onnxruntime",
     "skimage": "scikit-image",
     "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "onnx": "onnx",
+    "distributed": "distributed",
 }
 
 

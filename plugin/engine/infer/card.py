@@ -41,6 +41,7 @@ class CardInput:
     unit: str
     scaling: tuple
     value_range: tuple
+    units: tuple = ()  # one a band, where the bands are not all in one unit
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _band_name(band) -> str:
     return str(band.get("name", "")) if isinstance(band, dict) else str(band)
 
 
-def _input(raw: dict, hyper: dict) -> CardInput:
+def _input(raw: dict, hyper: dict, described=()) -> CardInput:
     array = raw.get("input") or {}
     bands = tuple(_band_name(band) for band in raw.get("bands") or ())
     scaling = raw.get("value_scaling") or ()
@@ -96,7 +97,15 @@ def _input(raw: dict, hyper: dict) -> CardInput:
         str(hyper.get("unit", "")),
         tuple(scaling) if isinstance(scaling, (list, tuple)) else (scaling,),
         tuple(tuple(pair) for pair in hyper.get("value_range") or ()),
+        _units(bands, described),
     )
+
+
+def _units(bands, described) -> tuple:
+    """The unit of each band out of the item's band list; () when none is stated."""
+    known = {str(b.get("name")): str(b.get("unit") or "") for b in described if isinstance(b, dict)}
+    units = tuple(known.get(name, "") for name in bands)
+    return units if any(units) else ()
 
 
 def _class(raw: dict) -> ClassDef:
@@ -125,7 +134,10 @@ def from_item(item: dict, origin: str) -> Card:
             str(properties.get("mlm:name") or item["id"]),
             str(properties.get("description") or ""),
             str((outputs[0].get("tasks") or properties.get("mlm:tasks") or [""])[0]),
-            tuple(_input(raw, hyper) for raw in properties.get("mlm:input") or ()),
+            tuple(
+                _input(raw, hyper, properties.get("bands") or ())
+                for raw in properties.get("mlm:input") or ()
+            ),
             _axes(result.get("dim_order"), "NCHW"),
             tuple(_class(raw) for raw in outputs[0].get("classification:classes") or ()),
             int(tile) if tile is not None else None,
@@ -149,7 +161,7 @@ def _with_missing(card: Card) -> Card:
     lacks = []
     if not card.inputs or not all(i.bands for i in card.inputs):
         lacks.append("band names")
-    if not card.inputs or not all(i.scaling or i.unit for i in card.inputs):
+    if not card.inputs or not all(i.scaling or i.unit or i.units for i in card.inputs):
         lacks.append("scaling or unit")
     if len(card.pixel_size_range) != 2:
         lacks.append("resolution")

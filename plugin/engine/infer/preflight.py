@@ -80,6 +80,8 @@ def _resolution(card: Card, scene: Scene) -> Verdict | None:
 
 def _unit(card: Card, scene: Scene, values: np.ndarray) -> Verdict:
     wanted = card.inputs[0].unit
+    if not wanted and card.inputs[0].units:
+        return _units(card.inputs[0], scene)
     units = sorted(set(scene.units(card.inputs[0].bands)))
     finite = values[np.isfinite(values)]
     median = float(np.median(finite)) if finite.size else 0.0
@@ -96,6 +98,18 @@ def _unit(card: Card, scene: Scene, values: np.ndarray) -> Verdict:
     if not named:
         return Verdict(AMBER, "Unit", f"wants {wanted}, the image does not say its unit")
     return Verdict(RED, "Unit", f"wants {wanted}, the image is in {', '.join(named)}")
+
+
+def _units(entry, scene: Scene) -> Verdict:
+    """Bands of several sensors, each with a unit of its own."""
+    pairs = list(zip(entry.bands, entry.units, scene.units(entry.bands)))
+    wrong = [f"{b} wants {w}, is in {h}" for b, w, h in pairs if w not in ("", "none", h) and h]
+    if wrong:
+        return Verdict(RED, "Unit", "; ".join(wrong))
+    silent = [band for band, want, has in pairs if want not in ("", "none") and not has]
+    if silent:
+        return Verdict(AMBER, "Unit", f"the image does not say the unit of {', '.join(silent)}")
+    return Verdict(GREEN, "Unit", ", ".join(dict.fromkeys(w for w in entry.units if w)))
 
 
 def _range(card: Card, values: np.ndarray) -> Verdict | None:
