@@ -10,6 +10,7 @@ from ..bridge import layers, settings
 from ..bridge.text import tr
 from . import reports
 from .lists import VerdictList, lines_high
+from .models_train import TrainPage
 from .panel import Panel
 from .runner import Outcome
 from .widgets import ExtentChooser, LayerCombo, PathCombo, choice, form, note, row
@@ -33,7 +34,7 @@ class ModelsPanel(Panel):
     KEY = "models"
     OBJECT_NAME = "ConcordModelsPanel"
     TITLE = "Models"
-    HINT = "Run a model on a layer. Check first: the card says what the model expects."
+    HINT = "Run a model on a layer, or train one on your own labels."
 
     def build(self) -> None:
         column = self.section(tr("Model and layer"))
@@ -98,6 +99,10 @@ class ModelsPanel(Panel):
         self.summary = note()
         self.summary.hide()
         column.addWidget(self.summary)
+        self.training = TrainPage(self)
+
+    def updated(self) -> None:
+        self.training.updated()
 
     def _chosen(self, *_) -> None:
         # Verdicts speak of one model and one layer; they must not outlive the choice.
