@@ -15,7 +15,7 @@ def describe(model: Model, scene: Scene | None = None) -> dict:
     An incomplete card comes with ``draft``, an MLM item to fill in and save beside the model.
     """
     card = model.card
-    verdicts = preflight.check(card, scene) if scene else [preflight.completeness(card)]
+    verdicts = preflight.check(card, scene, model) if scene else [preflight.completeness(card)]
     report = {
         "model": str(model.path),
         "sha256": files.sha256(model.path),

@@ -45,6 +45,7 @@ def item(wish, plan, scene, scheme, learned, samples, quality) -> dict:
         "pixel_size_range_m": [round(size * 0.75, 6), round(size * 1.34, 6)],
         "ignore_value": 255,
         "training_sensors": sorted({f.sensor for f in scene.recognised} - {"scene", "generic"}),
+        "training_region": [west, south, east, north],
         "value_range": _ranges(scene, plan.bands),
         "method": wish.recipe.method,
         "seed": wish.recipe.seed,
