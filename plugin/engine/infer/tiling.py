@@ -62,15 +62,18 @@ def plan_blended(grid: Grid, area: Window, side: int, card: Card) -> list:
 
 
 def _starts(start: int, size: int, side: int, share: float, step: int, limit: int) -> list:
-    """Where tiles begin along one axis, at multiples of the alignment."""
-    if size <= side:  # the image around a small extent is context, where there is any
-        return [max(0, min(start, limit - side)) // step * step]
-    count = 1 + int(np.ceil((size - side) / (side * (1 - share))))
-    spread = np.linspace(start, start + size - side, count)
-    starts = [int(place) // step * step for place in spread]
-    last = start + size - side
-    if starts[-1] + side < start + size:  # alignment pulled it back: one more, still inside
-        starts.append(min(limit - side if limit >= side else 0, -(-last // step) * step))
+    """Where tiles begin along one axis: at multiples of the alignment, evenly spread.
+
+    With an alignment the last tile may reach beyond the image by less than ``step`` pixels.
+    """
+    first, end = start // step * step, min(limit, start + size)
+    if first + side >= end:  # the image around a small extent is context, where there is any
+        inward = max(0, limit - side) // step * step
+        return [min(first, inward) if inward + side >= end else first]
+    count = 1 + int(np.ceil((end - first - side) / (side * (1 - share))))
+    starts = [int(place) // step * step for place in np.linspace(first, end - side, count)]
+    if starts[-1] + side < end:
+        starts[-1] = -(-(end - side) // step) * step
     return sorted(set(starts))
 
 
