@@ -8,6 +8,8 @@ from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from .checkchips import CheckChips
+from .clusterextent import ClusterExtent
+from .combinepredictions import CombinePredictions
 from .consensus import Consensus
 from .exportchips import ExportChips
 from .loadscene import LoadScene
@@ -25,6 +27,8 @@ ALGORITHMS = (
     RunModel,
     ModelCard,
     TrainClassifier,
+    CombinePredictions,
+    ClusterExtent,
     RefineLabels,
     Consensus,
     ExportChips,
