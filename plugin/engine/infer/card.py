@@ -237,7 +237,7 @@ def from_item(item: dict, origin: str) -> Card:
 
 def with_missing(card: Card) -> Card:
     """The card with ``missing`` worked out; tasks ask for different things."""
-    lacks = []
+    lacks = [] if card.task else ["task"]
     if not card.inputs or not all(i.bands for i in card.inputs):
         lacks.append("band names")
     if not card.inputs or not all(i.scaling or i.unit or i.units for i in card.inputs):
@@ -248,7 +248,13 @@ def with_missing(card: Card) -> Card:
         lacks.append("tile size")
     if card.halo is None and card.blend != "hann" and card.kind in ("", *DENSE):
         lacks.append("halo")
-    wants_classes = card.kind in ("classes", "multilabel", "boxes", "instances", "chips")
+    wants_classes = not card.task or card.kind in (
+        "classes",
+        "multilabel",
+        "boxes",
+        "instances",
+        "chips",
+    )
     if wants_classes and not all(o.classes for o in card.outputs[:1] or (card,)):
         lacks.append("classes")
     if not card.activation and (
