@@ -212,7 +212,9 @@ class Model:
                 "classes, height, width)."
             )
         order = axes if len(axes) == 4 else "NCHW"
-        return np.transpose(out, [order.index(axis) for axis in "NCHW"])[0].astype(np.float32)
+        return np.transpose(out, [order.index(axis) for axis in "NCHW"])[0].astype(
+            np.float32, copy=False
+        )
 
     def stop(self) -> None:
         """End calls that are under way in other threads; later ones run as ever."""

@@ -10,6 +10,7 @@ import numpy as np
 from .. import rasters
 from ..grid import Tile, Window
 from . import tasks
+from .tasks.dense import all_finite
 from .values import scale
 
 
@@ -117,19 +118,22 @@ class TileRunner:
             (inner.row - wide.row, wide.row + rows - inner.row - inner.height + more[0]),
             (inner.col - wide.col, wide.col + cols - inner.col - inner.width + more[1]),
         )
-        wanted = sorted({c for channels in self.channels for c in channels if c})
+        wanted = list(dict.fromkeys(c for channels in self.channels for c in channels if c))
         planes, empty = {}, np.zeros((inner.height, inner.width), bool)
         for date, scene in enumerate(self.scenes):
             names = [name for name, d in wanted if d == date]
             if not names:
                 continue
-            for name, plane in zip(names, scene.read(scene.require(names), inner)):
-                lacking = ~np.isfinite(plane)
-                if lacking.any():
+            read = scene.read(scene.require(names), inner)
+            for name, plane in zip(names, read):
+                if not all_finite(plane):
+                    lacking = ~np.isfinite(plane)
                     empty |= lacking
                     # The scene's mean pulls no neighbour to an extreme.
-                    plane = np.where(lacking, np.float32(self.fills[(name, date)]), plane)
+                    plane[lacking] = self.fills[(name, date)]
                 planes[(name, date)] = plane
+            if wanted == self.channels[0] and len(self.channels) == len(self.scenes) == 1:
+                planes = {"whole": read}
         shape = (inner.height, inner.width)
         images = [self._image(number, planes, shape, pads) for number in range(len(self.channels))]
         top, left = window.row - inner.row, window.col - inner.col
@@ -137,8 +141,11 @@ class TileRunner:
 
     def _image(self, number: int, planes: dict, shape, pads) -> np.ndarray:
         entry, channels = self.model.card.inputs[number], self.channels[number]
-        blank = np.zeros(shape, np.float32)
-        image = np.stack([planes[c] if c else blank for c in channels])
+        if "whole" in planes:  # the usual case: what was read is what goes in
+            image = planes["whole"]
+        else:
+            blank = np.zeros(shape, np.float32)
+            image = np.stack([planes[c] if c else blank for c in channels])
         if any(any(pair) for pair in pads):
             image = np.pad(image, ((0, 0), *pads), mode="symmetric")
         if entry.stride > 1:
@@ -177,9 +184,13 @@ class TileRunner:
     def _finished(self, planes, part, keep) -> dict:
         factor = self.adapter.scale
         inner = tuple(slice(s.start * factor, s.stop * factor) for s in part)
-        arrays = self.adapter.finish(planes[(slice(None), *inner)], keep)
-        made = {name: _value(arrays[name]) for name in self.task.asked if name in arrays}
         votes = self.adapter.votes(planes)
+        core = planes[(slice(None), *inner)]
+        if votes is None:
+            arrays = self.adapter.finish(core, keep)
+        else:
+            arrays = self.adapter.finish(core, keep, votes[inner])
+        made = {name: _value(arrays[name]) for name in self.task.asked if name in arrays}
         return made if votes is None else {**made, "votes": votes}
 
     def _objects(self, images, size, tile: Tile) -> list:

@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import ConcordError
 from ...taxonomy import Taxonomy
 from ..values import activate, classes_of
-from .dense import Dense, masked
+from .dense import Dense, masked, winners
 from .layer import Layer
 
 UNSURE = ("entropy", "margin", "flips")
@@ -47,10 +47,10 @@ class Classes(Dense):
         limit = self.card.number("threshold", 0.5)
         if len(scores) == 2 and self.card.activation in ("sigmoid", "logits") and limit != 0.5:
             return (scores[1] >= limit).astype(np.uint8)
-        return scores.argmax(axis=0)
+        return winners(scores)
 
     def votes(self, planes):
-        return self._winners(self._part(planes, 0)).astype(np.uint8)
+        return self._winners(self._part(planes, 0))
 
     def layers(self):
         names = [c.name for classes in self.sets for c in classes]
@@ -66,15 +66,19 @@ class Classes(Dense):
             "unsure": Layer(len(UNSURE), "float32", list(UNSURE), None, np.nan),
         }
 
-    def finish(self, planes, keep):
+    def finish(self, planes, keep, votes=None):
+        """``votes`` are those of the same pixels, where they are known."""
         count = int(self.starts[-1])
         if planes is None:
             labels = np.zeros((len(self.sets), *keep.shape), np.uint8)
             return self._finished(labels, None, keep, count)
-        labels = np.stack([
-            np.where(keep, codes[self._winners(self._part(planes, i))], 0).astype(np.uint8)
-            for i, codes in enumerate(self.codes)
-        ])  # fmt: skip
+        labels = np.empty((len(self.sets), *keep.shape), np.uint8)
+        for i, codes in enumerate(self.codes):
+            first = votes if i == 0 and votes is not None else None
+            best = self._winners(self._part(planes, i)) if first is None else first
+            np.take(codes, best, out=labels[i])
+        if not keep.all():
+            labels[:, ~keep] = 0
         return self._finished(labels, planes, keep, count)
 
     def _finished(self, labels, planes, keep, count):

@@ -34,7 +34,7 @@ class Dense:
             self._check_size(found, size)
             parts.append(self.activated(found, place))
         planes = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        if not np.isfinite(planes).all():
+        if not all_finite(planes):
             raise ConcordError(
                 f"{self.model.path.name} returned values that are not numbers; check the unit "
                 "and scale of the bands against its card."
@@ -87,3 +87,21 @@ def masked(planes: np.ndarray | None, keep: np.ndarray, count: int) -> np.ndarra
     if planes is None:
         return np.full((count, *keep.shape), np.nan, np.float32)
     return np.where(keep, planes, np.nan).astype(np.float32)
+
+
+def all_finite(values: np.ndarray) -> bool:
+    """Whether there is no NaN and no infinity; a finite sum spares looking at every number."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())
+
+
+def winners(scores: np.ndarray) -> np.ndarray:
+    """``scores.argmax(axis=0)`` as uint8, several times as fast; there must be no NaN."""
+    best = scores[0].copy()
+    place = np.zeros(best.shape, np.uint8)
+    ahead = np.empty(best.shape, bool)
+    for number in range(1, len(scores)):
+        np.greater(scores[number], best, out=ahead)
+        np.copyto(place, number, where=ahead)
+        np.maximum(best, scores[number], out=best)
+    return place
