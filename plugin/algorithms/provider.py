@@ -10,6 +10,8 @@ from qgis.PyQt.QtGui import QIcon
 from .applyproposals import ApplyProposals
 from .campaignreport import CampaignReport
 from .checkchips import CheckChips
+from .clusterextent import ClusterExtent
+from .combinepredictions import CombinePredictions
 from .comparemaps import CompareMaps
 from .consensus import Consensus
 from .coverage import Coverage
@@ -26,6 +28,7 @@ from .scenechange import SceneChange
 from .segmentextent import SegmentExtent
 from .segmentprompts import SegmentPrompts
 from .timecomposite import TimeComposite
+from .trainclassifier import TrainClassifier
 
 ALGORITHMS = (
     LoadScene,
@@ -38,6 +41,9 @@ ALGORITHMS = (
     EncodeScene,
     RunModel,
     ModelCard,
+    TrainClassifier,
+    CombinePredictions,
+    ClusterExtent,
     RefineLabels,
     ApplyProposals,
     RevertProposals,

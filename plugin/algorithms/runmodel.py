@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from qgis.core import (
     QgsProcessing,
     QgsProcessingParameterBoolean,
@@ -10,6 +12,7 @@ from qgis.core import (
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFile,
+    QgsProcessingParameterNumber,
     QgsProcessingParameterString,
 )
 
@@ -26,9 +29,11 @@ class RunModel(ConcordAlgorithm):
     GROUP = ("models", "Models")
     NEEDS = ("rasterio", "onnxruntime")
     HELP = (
-        "Runs an ONNX model with a card over an extent. Bands are found by name, tiles overlap by "
-        "the card's halo and are cropped, so that no tile line shows. A red preflight verdict "
-        "stops the run unless OVERRIDE is set; the report keeps that."
+        "Runs an ONNX model with a card over an extent: classes, numbers, objects, finer pixels or "
+        "one answer a chip, as its task says. Bands are found by name; files that bring a band "
+        "again are the next date. Tiles overlap and are cropped or blended, so that no tile line "
+        "shows. A red preflight verdict stops the run unless OVERRIDE is set; the report keeps "
+        "that. A run that was killed goes on where it was."
     )
 
     def define(self):
@@ -47,11 +52,20 @@ class RunModel(ConcordAlgorithm):
         )  # fmt: skip
         self.add(
             QgsProcessingParameterString("EXECUTOR", tr("Executor"), "local", optional=True),
-            "local, or local:4 for four threads; the result is the same.",
+            "local, local:4 for four threads, or dask:ADDRESS of a scheduler; same result.",
         )
         override = QgsProcessingParameterBoolean("OVERRIDE", tr("Run in spite of red"), False)
         override.setFlags(override.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         self.add(override)
+        advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+        flips = QgsProcessingParameterNumber(
+            "FLIPS", tr("Mirrored copies"), QgsProcessingParameterNumber.Type.Integer, 1, True, 1, 8
+        )
+        flips.setFlags(flips.flags() | advanced)
+        self.add(flips, "1, 2, 4 or 8: answers for mirrored and turned copies are averaged.")
+        blend = QgsProcessingParameterString("BLEND", tr("Stitching"), "", optional=True)
+        blend.setFlags(blend.flags() | advanced)
+        self.add(blend, "crop or hann; left out, what the card says.")
         self.add(
             QgsProcessingParameterFile(
                 "CARD", tr("Card to use instead"), extension="json", optional=True
@@ -59,6 +73,7 @@ class RunModel(ConcordAlgorithm):
         )
         self.add_raster_output("OUTPUT", "Class map")
         self.add_raster_output("PROBABILITIES", "Probabilities", optional=True)
+        self.add_raster_output("UNCERTAINTY", "Uncertainty", optional=True)
         self.add(
             QgsProcessingParameterFeatureSink(
                 "POLYGONS", tr("Polygons"), QgsProcessing.SourceType.TypeVectorPolygon,
@@ -83,6 +98,9 @@ class RunModel(ConcordAlgorithm):
             "override": self.parameterAsBool(parameters, "OVERRIDE", context),
             "output": self.output(parameters, "OUTPUT", context),
             "probabilities": self.output(parameters, "PROBABILITIES", context),
+            "uncertainty": self.output(parameters, "UNCERTAINTY", context),
+            "flips": self.parameterAsInt(parameters, "FLIPS", context) or 1,
+            "blend": self.parameterAsString(parameters, "BLEND", context),
             "report": self.file_output(parameters, "REPORT", context),
         }
 
@@ -90,11 +108,12 @@ class RunModel(ConcordAlgorithm):
         from ..engine import files
         from ..engine.errors import ConcordError
         from ..engine.infer import card as cards
-        from ..engine.infer import runner, session
-        from ..engine.scene import Scene
+        from ..engine.infer import dates, runner, session
 
         if values["masked"] and not values["mask"]:
             raise ConcordError("The mask layer has no polygons; draw one or leave the mask out.")
+        if values["blend"] not in ("", "crop", "hann"):
+            raise ConcordError(f"BLEND is '{values['blend']}'; give crop or hann.")
         card = None
         if values["card"]:
             card = cards.from_item(files.read_json(values["card"]), values["card"])
@@ -103,28 +122,51 @@ class RunModel(ConcordAlgorithm):
         wish = runner.RunWish(
             values["output"], values["probabilities"], bounds, bounds_crs,
             tuple(values["mask"]), values["executor"], values["override"],
+            values["uncertainty"], values["flips"], values["blend"],
         )  # fmt: skip
-        with Scene(values["inputs"]) as scene:
-            report = runner.run(model, scene, wish, progress)
-        results = {"OUTPUT": values["output"], "PROBABILITIES": values["probabilities"]}
+        with contextlib.ExitStack() as stack:
+            scenes = dates.open_scenes(values["inputs"], model.card)
+            for scene in scenes:
+                stack.enter_context(scene)
+            report, objects = runner.run_with_objects(model, scenes, wish, progress)
+        results = {
+            "OUTPUT": values["output"],
+            "PROBABILITIES": values["probabilities"],
+            "UNCERTAINTY": values["uncertainty"],
+        }
         for verdict in report["verdicts"]:
             feedback.pushInfo(f"{verdict['level']}: {verdict['what']}: {verdict['detail']}")
-        if values["output"] and parameters.get("POLYGONS"):
-            results["POLYGONS"] = self._polygons(values, parameters, context, progress, report)
+        agreement = report["overlap_agreement"]
+        if agreement is not None:
+            feedback.pushInfo(f"Overlapping tiles agree on {agreement:.2%} of their pixels")
+        if parameters.get("POLYGONS"):
+            polygons = self._polygons(values, parameters, context, progress, report, objects)
+            results["POLYGONS"] = polygons
         if values["report"]:
             files.write_json(values["report"], report)
             results["REPORT"] = values["report"]
         return {key: value for key, value in results.items() if value}
 
-    def _polygons(self, values, parameters, context, progress, report) -> str:
-        from ..bridge import polygons
-
-        fields = fields_of(**{"class": "int"}, class_name="text", source="text")
-        names = {c["code"]: c["name"] for c in report["classes"]}
+    def _polygons(self, values, parameters, context, progress, report, objects) -> str:
+        fields = fields_of(**{"class": "int"}, class_name="text", score="real", source="text")
 
         def rows():
-            for geometry, code in polygons.of_raster(values["output"], progress):
-                yield geometry, [code, names.get(code, ""), "model"]
+            for shape, said in objects:
+                progress.check()
+                named = [said["class"], said["class_name"], said["score"], "model"]
+                yield capture.geometry_of([shape]), named
+            if not objects:
+                yield from self._areas(values, report, progress)
 
         crs = capture.qgis_crs(values["crs"])
         return sinks.write(self, parameters, "POLYGONS", context, fields, crs, rows())
+
+    def _areas(self, values, report, progress):
+        """Connected areas of one class, when the model answers with classes."""
+        from ..bridge import polygons
+
+        names = {c["code"]: c["name"] for c in report["classes"]}
+        if not values["output"] or "objects" in report or not names:
+            return
+        for geometry, code in polygons.of_raster(values["output"], progress):
+            yield geometry, [code, names.get(code, ""), None, "model"]

@@ -30,6 +30,25 @@ def workers_of(executor: str) -> int:
     return int(match.group(1) or 1)
 
 
+def address_of(executor: str) -> str:
+    """The scheduler's address of a ``dask:ADDRESS`` executor, '' for a local one."""
+    text = (executor or "").strip()
+    if not text.startswith("dask:"):
+        return ""
+    address = text[5:].strip()
+    if not address:
+        raise ConcordError(
+            f"The executor '{executor}' names no scheduler; write dask: and its address, such as "
+            "dask:tcp://127.0.0.1:8786."
+        )
+    return address
+
+
+def threads_of(executor: str) -> int:
+    """Threads that compute at once here; 1 for a cluster, whose workers count for themselves."""
+    return 1 if address_of(executor) else workers_of(executor)
+
+
 def run_ordered(
     items,
     work: Callable,

@@ -11,6 +11,8 @@ PIP_NAMES = {
     "skimage": "scikit-image",
     "scipy": "scipy",
     "sklearn": "scikit-learn",
+    "onnx": "onnx",
+    "distributed": "distributed",
 }
 
 

@@ -42,6 +42,7 @@ class Scene:
         if not paths:
             raise ConcordError("No image was given; choose at least one raster.")
         self.warnings, self.recognised, self._open, self._native = [], [], {}, {}
+        self._corrections: dict = {}
         infos = [rasters.require_crs(rasters.info(path)) for path in paths]
         self.grid = grid or infos[0].grid
         self.sources = {}
@@ -220,7 +221,18 @@ class Scene:
                 "offset may have been applied twice"
             )
 
+    @property
+    def corrections(self) -> dict:
+        """What ``check_units`` changed, {band: {field: value}}, for a copy of the scene."""
+        return {name: dict(changes) for name, changes in self._corrections.items()}
+
+    def correct(self, corrections: dict) -> None:
+        """Take over the corrections of another scene of the same files."""
+        for name, changes in corrections.items():
+            self._change(self.sources[name], **changes)
+
     def _change(self, source: Source, **changes) -> None:
+        self._corrections.setdefault(source.name, {}).update(changes)
         self.sources[source.name] = replace(source, band=replace(source.band, **changes))
 
     def default_composite(self) -> list:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.PyQt.QtWidgets import QCheckBox, QTextBrowser
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtGui import QPixmap
+from qgis.PyQt.QtWidgets import QCheckBox, QLabel, QTextBrowser
 
 from ..bridge import layers, settings
 from ..bridge.text import tr
 from . import reports
-from .lists import VerdictList, lines_high
+from .lists import Table, VerdictList, lines_high
+from .models_card import CardForm
+from .models_train import TrainPage
 from .panel import Panel
 from .runner import Outcome
 from .widgets import ExtentChooser, LayerCombo, PathCombo, choice, form, note, row
 
+PICTURE = 160  # height of the thumbnail in pixels
 EXECUTORS = (("local", "This computer"), ("local:1", "This computer, one core"))
 
 
@@ -33,7 +38,7 @@ class ModelsPanel(Panel):
     KEY = "models"
     OBJECT_NAME = "ConcordModelsPanel"
     TITLE = "Models"
-    HINT = "Run a model on a layer. Check first: the card says what the model expects."
+    HINT = "Run a model on a layer, or train one on your own labels."
 
     def build(self) -> None:
         column = self.section(tr("Model and layer"))
@@ -50,7 +55,7 @@ class ModelsPanel(Panel):
             tr("Chec&k model"),
             "concord:modelcard",
             self._need_both,
-            self.check,
+            lambda: self.check(),
             tr("Read the card and compare bands, pixel size and values with the layer"),
         )
         self.card = QTextBrowser()
@@ -62,6 +67,14 @@ class ModelsPanel(Panel):
         self.verdicts = VerdictList()
         self.verdicts.setAccessibleName(tr("Checks"))
         column.addWidget(self.verdicts)
+        self.received = QLabel()
+        self.received.setAccessibleName(tr("What the model receives"))
+        self.received.hide()
+        column.addWidget(self.received)
+        self.numbers = Table([tr("Band"), tr("Least"), tr("Middle"), tr("Most")])
+        self.numbers.setToolTip(tr("What the model receives, after the card's scaling"))
+        column.addWidget(self.numbers)
+        self.form = CardForm(self, column)
         self._build_run()
 
     def _build_run(self) -> None:
@@ -86,6 +99,9 @@ class ModelsPanel(Panel):
         self.polygons = QCheckBox(tr("Make pol&ygons"))
         self.polygons.setToolTip(tr("Also turn the classes into polygons"))
         layout.addRow(self.polygons)
+        self.unsure = QCheckBox(tr("Show &doubt"))
+        self.unsure.setToolTip(tr("Also write where the model is unsure, bright for most doubt"))
+        layout.addRow(self.unsure)
         column.addLayout(layout)
         self.step(
             column,
@@ -98,12 +114,19 @@ class ModelsPanel(Panel):
         self.summary = note()
         self.summary.hide()
         column.addWidget(self.summary)
+        self.training = TrainPage(self)
+
+    def updated(self) -> None:
+        self.training.updated()
 
     def _chosen(self, *_) -> None:
         # Verdicts speak of one model and one layer; they must not outlive the choice.
         if hasattr(self, "verdicts"):
             self.card.hide()
             self.verdicts.show_verdicts([])
+            self.received.hide()
+            self.numbers.fill([])
+            self.form.hide()
             self.refresh()
 
     def _need_both(self) -> str:
@@ -121,12 +144,13 @@ class ModelsPanel(Panel):
         index = self.executor.findText(text)
         return self.executor.itemData(index) if index >= 0 else text
 
-    def check(self) -> None:
-        """Run `concord:modelcard` and show the card and the verdicts."""
+    def check(self, complete: str = "") -> None:
+        """Run `concord:modelcard`, with fields that complete the card, and show the verdicts."""
         parameters = {
             "MODEL": self.model.value(),
             "INPUT": [self.input.currentLayer()],
             "REPORT": self.target("card") + ".json",
+            "COMPLETE": complete,
         }
         self.launch("concord:modelcard", parameters, self._checked)
 
@@ -136,6 +160,11 @@ class ModelsPanel(Panel):
         self.card.show()
         verdicts = report.get("verdicts", [])
         self.verdicts.show_verdicts(verdicts)
+        self._show_received(report.get("received", {}))
+        self.form.offer(report)
+        if report.get("missing"):
+            self.say(tr("The card is incomplete; fill in what is missing and save it."))
+            return
         levels = {verdict.get("level") for verdict in verdicts}
         if "red" in levels:
             self.say(tr("This model does not fit this layer."))
@@ -143,6 +172,21 @@ class ModelsPanel(Panel):
             self.say(tr("The model can run; look at the remarks first."))
         else:
             self.say(tr("The model fits this layer."))
+
+    def _show_received(self, received: dict) -> None:
+        """The thumbnail and the numbers of what the network would get."""
+        picture = QPixmap(str(received.get("picture", "")))
+        self.received.setVisible(not picture.isNull())
+        if not picture.isNull():
+            smooth = Qt.TransformationMode.FastTransformation
+            self.received.setPixmap(picture.scaledToHeight(PICTURE, smooth))
+            self.received.setToolTip(tr("What the model receives, stretched to be seen"))
+        self.numbers.fill(
+            [
+                (r["band"], *(_figure(r[key]) for key in ("minimum", "median", "maximum")))
+                for r in received.get("bands", [])
+            ]
+        )
 
     def run(self) -> None:
         """Run `concord:runmodel` and add what it made."""
@@ -158,6 +202,7 @@ class ModelsPanel(Panel):
             "EXTENT": self.extent.value(),
             "MASK": self.mask.currentLayer(),
             "PROBABILITIES": stem + ".prob.tif" if self.probabilities.isChecked() else None,
+            "UNCERTAINTY": stem + ".doubt.tif" if self.unsure.isChecked() else None,
             "POLYGONS": stem + ".gpkg" if self.polygons.isChecked() else None,
         }
         parameters.update({key: value for key, value in optional.items() if value is not None})
@@ -171,20 +216,45 @@ class ModelsPanel(Panel):
             layers.add_raster(
                 results["PROBABILITIES"], title, "probability", self.project, visible=False
             )
-        made = layers.add_raster(results["OUTPUT"], name, "classes", self.project)
+        report = reports.of(outcome)
+        # Numbers, finer pixels and embeddings are shown as an image, everything else as classes.
+        kind = "classes" if report.get("classes") else "scene"
+        if results.get("UNCERTAINTY"):
+            title = tr("{name}, doubt").format(name=name)
+            layers.add_raster(
+                results["UNCERTAINTY"], title, "probability", self.project, visible=False
+            )
+        made = layers.add_raster(results["OUTPUT"], name, kind, self.project)
         if results.get("POLYGONS"):
             title = tr("{name}, polygons").format(name=name)
             polygons = layers.add_vector(results["POLYGONS"], title, self.project)
-            layers.style_labels(polygons, like=made)
+            if kind == "classes":
+                layers.style_labels(polygons, like=made)
         self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))
-        shares = reports.of(outcome).get("classes", [])
-        lines = [
-            tr("{name}: {share:.1f} %").format(name=c["name"], share=100 * c["share"])
-            for c in shares
-            if isinstance(c, dict) and "share" in c and "name" in c
-        ]
+        lines = list(_lines(report))
         self.summary.setText("\n".join(lines))
         self.summary.setVisible(bool(lines))
+
+
+def _figure(value) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _lines(report: dict):
+    """What a run found, one thing a line."""
+    for entry in report.get("classes", []):
+        if "share" in entry:
+            yield tr("{name}: {share:.1f} %").format(name=entry["name"], share=100 * entry["share"])
+        elif "objects" in entry:
+            yield tr("{name}: {n} found").format(name=entry["name"], n=entry["objects"])
+    values = report.get("values")
+    if values:
+        yield tr("{low:.4g} to {high:.4g}, mean {mean:.4g}").format(
+            low=values["minimum"], high=values["maximum"], mean=values["mean"]
+        )
+    agreement = report.get("overlap_agreement")
+    if agreement is not None:
+        yield tr("Where tiles overlap they agree on {share:.1f} %").format(share=100 * agreement)
 
 
 def card_html(card: dict) -> str:

@@ -193,9 +193,9 @@ def test_no_data_in_is_no_data_out_and_pulls_no_neighbour(make_model, image, run
 class Counting(Model):
     calls = 0
 
-    def run(self, image):
+    def run_all(self, images):
         self.calls += 1
-        return super().run(image)
+        return super().run_all(images)
 
 
 def test_a_mask_leaves_the_rest_empty_and_skips_its_tiles(make_model, image, item, run, make_grid):
@@ -299,9 +299,9 @@ def test_what_does_not_fit_is_a_sentence_and_writes_nothing(
 
 def test_a_cancel_while_the_model_computes_leaves_nothing(make_model, image, run, tmp_path):
     class Slow(Model):
-        def run(self, image):
+        def run_all(self, images):
             time.sleep(3)
-            return super().run(image)
+            return super().run_all(images)
 
     cancelled = threading.Event()
     threading.Timer(0.3, cancelled.set).start()

@@ -53,7 +53,7 @@ def test_a_bundled_model_is_found_by_its_id(root):
 def test_inputs_that_are_not_the_cards_are_refused(make_model, item, graph, card, words):
     model = Model(make_model(card=item(**card), **graph))
     with pytest.raises(ConcordError, match=words):
-        model.require_one_input()
+        model.require_inputs()
 
 
 def flat_model(tmp_path, item, rank):
@@ -77,7 +77,7 @@ def flat_model(tmp_path, item, rank):
 def test_inputs_that_are_no_images_are_refused(tmp_path, item, rank):
     model = flat_model(tmp_path, item, rank)
     with pytest.raises(ConcordError, match=f"wants an input of {rank} dimensions"):
-        model.require_one_input()
+        model.require_inputs()
 
 
 def test_answers_without_four_axes_are_refused(make_model):

@@ -1,14 +1,14 @@
 """A model's card: a STAC MLM item embedded in the ONNX file, mirrored as ``<id>.mlm.json``.
 
-Read in this order: the key ``stac:mlm`` of the file's metadata, the sidecar, the keys of the
-Deepness plugin. Source of the format: STAC Machine Learning Model extension 1.5.
+Read in this order: the key ``stac:mlm`` of the file's metadata, the sidecar, then what other
+tools write (``foreign``). Source of the format: STAC Machine Learning Model extension 1.5.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from .. import files
@@ -19,6 +19,7 @@ KEY = "stac:mlm"
 _METADATA_PROPS = 14  # field number of ModelProto.metadata_props
 _AXES = {
     "batch": "N",
+    "time": "T",
     "bands": "C",
     "channel": "C",
     "channels": "C",
@@ -29,11 +30,34 @@ _AXES = {
     "y": "H",
     "x": "W",
 }
+# What a task of MLM is run as; tasks that are not listed are refused by name.
+KINDS = {
+    "semantic-segmentation": "classes",
+    "segmentation": "classes",
+    "change-detection": "classes",
+    "multi-label-segmentation": "multilabel",
+    "regression": "regression",
+    "super-resolution": "superresolution",
+    "object-detection": "boxes",
+    "detection": "boxes",
+    "instance-segmentation": "instances",
+    "scene-classification": "chips",
+    "classification": "chips",
+    "similarity-search": "embeddings",
+}
+DENSE = ("classes", "multilabel", "regression", "superresolution")
 
 
 @dataclass(frozen=True)
 class CardInput:
-    """One input: bands by name, axes as letters (NCHW or NHWC), unit, scaling per MLM."""
+    """One input: bands by name, axes as letters (NCHW, NHWC, NTCHW), unit, scaling per MLM.
+
+    Args:
+        units: one a band, where the bands are not all in one unit.
+        date: which date of the images feeds it; a band named twice is of the next date.
+        stride: one of its pixels is so many of the image's (for inputs of coarser resolution).
+        optional: zeros are given when the image lacks its bands.
+    """
 
     name: str
     bands: tuple
@@ -42,6 +66,29 @@ class CardInput:
     unit: str
     scaling: tuple
     value_range: tuple
+    units: tuple = ()
+    date: int = 0
+    stride: int = 1
+    optional: bool = False
+
+    @property
+    def channels(self) -> list:
+        """[(band, date)] in the order of the graph's channels."""
+        seen: dict = {}
+        found = []
+        for band in self.bands:
+            found.append((band, self.date + seen.get(band, 0)))
+            seen[band] = seen.get(band, 0) + 1
+        return found
+
+
+@dataclass(frozen=True)
+class CardOutput:
+    """One output: its name, axes and classes."""
+
+    name: str
+    axes: str
+    classes: tuple
 
 
 @dataclass(frozen=True)
@@ -65,6 +112,19 @@ class Card:
     origin: str
     alignment: int = 1  # tiles start at multiples of this, for graphs that stride
     missing: tuple = field(default_factory=tuple)
+    outputs: tuple = ()
+    hyper: dict = field(default_factory=dict)  # the rest of mlm:hyperparameters
+    region: tuple = ()  # west, south, east, north of the training data; () for anywhere
+
+    @property
+    def kind(self) -> str:
+        """How the task is run, '' when Concord does not know it."""
+        return KINDS.get(self.task, "")
+
+    def number(self, name: str, default: float) -> float:
+        """A number out of the hyperparameters."""
+        value = self.hyper.get(name)
+        return float(value) if isinstance(value, (int, float)) else default
 
     def require_complete(self, path: str) -> Card:
         """The card itself, or a refusal that names what it lacks."""
@@ -78,26 +138,41 @@ class Card:
 
 def _axes(order, fallback: str) -> str:
     letters = "".join(_AXES.get(str(axis).lower(), "?") for axis in order or ())
-    return letters if sorted(letters) == sorted("NCHW") else fallback
+    return letters if sorted(letters) in (sorted("NCHW"), sorted("NTCHW")) else fallback
 
 
 def _band_name(band) -> str:
     return str(band.get("name", "")) if isinstance(band, dict) else str(band)
 
 
-def _input(raw: dict, hyper: dict) -> CardInput:
+def _input(raw: dict, hyper: dict, described=()) -> CardInput:
     array = raw.get("input") or {}
     bands = tuple(_band_name(band) for band in raw.get("bands") or ())
     scaling = raw.get("value_scaling") or ()
+    more = (hyper.get("inputs") or {}).get(str(raw.get("name", ""))) or {}
     return CardInput(
         str(raw.get("name", "")),
         bands,
         _axes(array.get("dim_order"), "NCHW"),
         tuple(array.get("shape") or ()),
-        str(hyper.get("unit", "")),
+        str(more.get("unit", hyper.get("unit", ""))),
         tuple(scaling) if isinstance(scaling, (list, tuple)) else (scaling,),
-        tuple((float(low), float(high)) for low, high in hyper.get("value_range") or ()),
+        tuple(
+            (float(low), float(high))
+            for low, high in more.get("value_range", hyper.get("value_range")) or ()
+        ),
+        _units(bands, described),
+        max(0, int(more.get("date", 0))),
+        max(1, int(more.get("stride", 1))),
+        bool(more.get("optional", False)),
     )
+
+
+def _units(bands, described) -> tuple:
+    """The unit of each band out of the item's band list; () when none is stated."""
+    known = {str(b.get("name")): str(b.get("unit") or "") for b in described if isinstance(b, dict)}
+    units = tuple(known.get(name, "") for name in bands)
+    return units if any(units) else ()
 
 
 def _class(raw: dict) -> ClassDef:
@@ -106,6 +181,14 @@ def _class(raw: dict) -> ClassDef:
         int(raw["value"]),
         str(raw.get("title") or raw.get("name") or f"class {raw['value']}"),
         f"#{colour}" if re.fullmatch("[0-9a-f]{6}", colour) else "",
+    )
+
+
+def _output(raw: dict) -> CardOutput:
+    return CardOutput(
+        str(raw.get("name", "")),
+        _axes((raw.get("result") or {}).get("dim_order"), "NCHW"),
+        tuple(_class(entry) for entry in raw.get("classification:classes") or ()),
     )
 
 
@@ -118,17 +201,20 @@ def from_item(item: dict, origin: str) -> Card:
     try:
         properties = item["properties"]
         hyper = properties.get("mlm:hyperparameters") or {}
-        outputs = properties.get("mlm:output") or [{}]
-        result = outputs[0].get("result") or {}
+        raw = properties.get("mlm:output") or [{}]
+        outputs = tuple(_output(one) for one in raw)
         tile, halo = hyper.get("tile"), hyper.get("halo")
         card = Card(
             str(item["id"]),
             str(properties.get("mlm:name") or item["id"]),
             str(properties.get("description") or ""),
-            str((outputs[0].get("tasks") or properties.get("mlm:tasks") or [""])[0]),
-            tuple(_input(raw, hyper) for raw in properties.get("mlm:input") or ()),
-            _axes(result.get("dim_order"), "NCHW"),
-            tuple(_class(raw) for raw in outputs[0].get("classification:classes") or ()),
+            str((raw[0].get("tasks") or properties.get("mlm:tasks") or [""])[0]),
+            tuple(
+                _input(one, hyper, properties.get("bands") or ())
+                for one in properties.get("mlm:input") or ()
+            ),
+            outputs[0].axes,
+            outputs[0].classes,
             int(tile) if tile is not None else None,
             int(halo) if halo is not None else None,
             str(hyper.get("blend") or "crop"),
@@ -138,71 +224,65 @@ def from_item(item: dict, origin: str) -> Card:
             str(properties.get("license") or ""),
             origin,
             max(1, int(hyper.get("alignment") or 1)),
+            outputs=outputs,
+            hyper=dict(hyper),
+            region=tuple(float(v) for v in hyper.get("training_region") or ()),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ConcordError(
             f"The model card from {origin} is no STAC MLM item ({error}); repair or remove it."
         ) from error
-    return _with_missing(card)
+    return with_missing(card)
 
 
-def _with_missing(card: Card) -> Card:
-    lacks = []
+def with_missing(card: Card) -> Card:
+    """The card with ``missing`` worked out; tasks ask for different things."""
+    lacks = [] if card.task else ["task"]
     if not card.inputs or not all(i.bands for i in card.inputs):
         lacks.append("band names")
-    if not card.inputs or not all(i.scaling or i.unit for i in card.inputs):
+    if not card.inputs or not all(i.scaling or i.unit or i.units for i in card.inputs):
         lacks.append("scaling or unit")
     if len(card.pixel_size_range) != 2:
         lacks.append("resolution")
     if card.tile is None:
         lacks.append("tile size")
-    if card.halo is None:
+    if card.halo is None and card.blend != "hann" and card.kind in ("", *DENSE):
         lacks.append("halo")
-    if not card.classes and "segmentation" in card.task:
+    wants_classes = not card.task or card.kind in (
+        "classes",
+        "multilabel",
+        "boxes",
+        "instances",
+        "chips",
+    )
+    if wants_classes and not all(o.classes for o in card.outputs[:1] or (card,)):
         lacks.append("classes")
-    if not card.activation:
+    if not card.activation and (
+        card.kind in ("classes", "multilabel", "chips", "") or not card.task
+    ):
         lacks.append("activation")
     return replace(card, missing=tuple(lacks))
 
 
-def _from_deepness(meta: dict, path: str) -> Card:
-    """Deepness' flat keys; they know no bands, so such a card is never complete."""
+def as_values(card: Card) -> dict:
+    """The card as plain values, for another process."""
+    return asdict(card)
 
-    def value(key, default=None):
-        try:
-            return json.loads(meta[key]) if key in meta else default
-        except ValueError:
-            return default
 
-    def number(key):
-        found = value(key)
-        return found if isinstance(found, (int, float)) and found > 0 else None
-
-    names = value("class_names", {})
-    if isinstance(names, list):  # newer files list one mapping an output
-        names = names[0] if names else {}
-    names = names if isinstance(names, dict) else {}
-    codes = sorted(int(code) for code in names if code.isdecimal())
-    classes = tuple(ClassDef(code, str(names[str(code)]), "") for code in codes)
-    resolution = number("resolution")
-    size = (resolution / 200.0, resolution / 50.0) if resolution else ()
-    task = {"Segmentor": "semantic-segmentation", "Regressor": "regression"}.get(
-        str(meta.get("model_type", "")).strip('"'), str(meta.get("model_type", "")).strip('"')
+def from_values(values: dict) -> Card:
+    """The card that ``as_values`` took apart."""
+    made = dict(values)
+    made["inputs"] = tuple(_rebuilt(CardInput, one) for one in values["inputs"])
+    made["classes"] = tuple(ClassDef(**one) for one in values["classes"])
+    made["outputs"] = tuple(
+        CardOutput(o["name"], o["axes"], tuple(ClassDef(**c) for c in o["classes"]))
+        for o in values["outputs"]
     )
-    scaling = [{"type": "scale", "value": 255}]
-    try:
-        pairs = list(zip(value("standardization_mean", ()), value("standardization_std", ())))
-        whole = [{"type": "z-score", "mean": m * 255.0, "stddev": s * 255.0} for m, s in pairs]
-        scaling = whole or scaling
-    except TypeError:  # not two lists of numbers
-        pass
-    overlap, tile = number("tiles_overlap"), number("tiles_size")
-    halo = int(tile * overlap / 200) if overlap and tile else None
-    stem = Path(path).stem
-    return _with_missing(
-        Card(stem, stem, "", task, (CardInput("", (), "NCHW", (), "DN", tuple(scaling), ()),),
-             "NCHW", classes, tile, halo, "crop", "", size, (), "", "Deepness keys")
-    )  # fmt: skip
+    return _rebuilt(Card, made)
+
+
+def _rebuilt(kind, values: dict):
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
 def sidecar(path: str | Path) -> Path:
@@ -211,12 +291,14 @@ def sidecar(path: str | Path) -> Path:
 
 
 def read(path: str, metadata: dict) -> Card:
-    """The card of a model from its own metadata or from its sidecar.
+    """The card of a model from its own metadata or from what stands beside it.
 
     Args:
         path: the ONNX file.
         metadata: its metadata_props.
     """
+    from . import foreign
+
     if KEY in metadata:
         try:
             card = from_item(json.loads(metadata[KEY]), "the model file")
@@ -229,10 +311,11 @@ def read(path: str, metadata: dict) -> Card:
             return card
     if sidecar(path).is_file():
         return from_item(files.read_json(sidecar(path)), sidecar(path).name)
-    if any(key in metadata for key in ("model_type", "class_names", "tiles_size", "resolution")):
-        return _from_deepness(metadata, path)
+    found = foreign.read(path, metadata)
+    if found is not None:
+        return with_missing(found)
     stem = Path(path).stem
-    return _with_missing(
+    return with_missing(
         Card(stem, stem, "", "", (), "NCHW", (), None, None, "crop", "", (), (), "", "nothing")
     )
 

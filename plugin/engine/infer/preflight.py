@@ -9,7 +9,9 @@ import numpy as np
 from .. import rasters
 from ..errors import ConcordError
 from ..scene import Scene
+from . import dates
 from .card import Card
+from .values import scale
 
 GREEN, AMBER, RED = "green", "amber", "red"
 
@@ -32,39 +34,143 @@ def worst(verdicts) -> str:
     return RED if RED in levels else AMBER if AMBER in levels else GREEN
 
 
-def check(card: Card, scene: Scene) -> list:
-    """Every verdict on running a model with ``card`` on ``scene``; reads a decimated image."""
+def check(card: Card, scene: Scene, model=None, later=()) -> list:
+    """Every verdict on running a model with ``card`` on ``scene``; reads a decimated image.
+
+    Args:
+        model: its ``session.Model``, when it is open.
+        later: scenes of the following dates.
+    """
+    for other in later:
+        other.check_units()
     scene.check_units()  # backscatter in linear power is read as dB from here on
     verdicts = [completeness(card)]
     if not card.inputs or not card.inputs[0].bands:
         return verdicts
-    wanted = card.inputs[0].bands
-    verdicts.append(_bands(wanted, scene))
+    wanted = list(dict.fromkeys(card.inputs[0].bands))
+    verdicts += [_dates(card, 1 + len(later)), _every_band(card, [scene, *later])]
     verdicts.append(_resolution(card, scene))
     if all(name in scene.sources for name in wanted):
-        values = scene.overview(list(wanted), 256)
+        values = scene.overview(wanted, 256)
         verdicts.append(_unit(card, scene, values))
         verdicts.append(_range(card, values))
         verdicts.append(_nodata(values))
-    verdicts.append(_sensor(card, scene))
+        if model is not None:
+            verdicts.append(_number_type(card, model, values))
+    verdicts += [_crs(scene), _region(card, scene), _sensor(card, scene)]
     return [v for v in verdicts if v is not None]
+
+
+def received(card: Card, scene: Scene, longest: int = 256) -> tuple:
+    """(PNG of the first three bands, [{band, minimum, median, maximum}]) after the card's scaling.
+
+    This is what the network gets to see; wrong normalisation shows in the numbers.
+    """
+    entry = card.inputs[0]
+    names = scene.require(list(dict.fromkeys(entry.bands)))
+    view = scene.overview(names, longest)
+    whole = np.stack([view[names.index(band)] for band in entry.bands])
+    scaled = scale(whole.copy(), entry)
+    rows = []
+    for band, plane in zip(entry.bands, scaled):
+        finite = plane[np.isfinite(plane)]
+        said = (finite.min(), np.median(finite), finite.max()) if finite.size else (None,) * 3
+        low, middle, high = (None if v is None else float(v) for v in said)
+        rows.append({"band": band, "minimum": low, "median": middle, "maximum": high})
+    order = [entry.bands.index(b) for b in ("red", "green", "blue") if b in entry.bands]
+    order = order if len(order) == 3 else (list(range(len(scaled))) * 3)[:3]
+    return rasters.png(np.stack([_stretched(scaled[i]) for i in order], axis=-1)), rows
+
+
+def _stretched(plane: np.ndarray) -> np.ndarray:
+    finite = plane[np.isfinite(plane)]
+    if not finite.size:
+        return np.zeros(plane.shape, np.uint8)
+    low, high = np.percentile(finite, (2, 98))
+    part = (np.nan_to_num(plane, nan=low) - low) / max(high - low, 1e-9)
+    return (255 * np.clip(part, 0, 1)).astype(np.uint8)
+
+
+def _dates(card: Card, given: int) -> Verdict | None:
+    needed = dates.wanted(card)
+    if needed == given or needed == 0 or (needed == 1 and given == 1):
+        return None if given == 1 else Verdict(GREEN, "Dates", f"{given} given")
+    detail = f"wants images of {needed} dates, got {given}; give them in order"
+    return Verdict(RED, "Dates", detail)
+
+
+def _every_band(card: Card, scenes: list) -> Verdict:
+    """The bands of every input on its date; inputs that are optional may be absent."""
+    for number, entry in enumerate(card.inputs):
+        for date, scene in enumerate(scenes):
+            names = [b for b, d in entry.channels if d == date]
+            if "T" in entry.axes:
+                names = list(entry.bands)
+            absent = [name for name in names if name not in scene.sources]
+            if absent and not entry.optional:
+                where = "" if date == 0 and number == 0 else f" for input {number + 1}"
+                where += f" on date {date + 1}" if len(scenes) > 1 else ""
+                return Verdict(
+                    RED,
+                    "Bands",
+                    f"missing {', '.join(absent)}{where}; the image has {', '.join(scene.names)}",
+                )
+    named = dict.fromkeys(band for entry in card.inputs for band in entry.bands)
+    return Verdict(GREEN, "Bands", f"{', '.join(named)} found by name")
+
+
+def _number_type(card: Card, model, values: np.ndarray) -> Verdict | None:
+    """Graphs that take whole numbers must get some that fill their range."""
+    limits = model.integer_range()
+    if limits is None or card.inputs[0].stride > 1:
+        return None
+    planes = [values[list(dict.fromkeys(card.inputs[0].bands)).index(b)]
+              for b in card.inputs[0].bands]  # fmt: skip
+    scaled = scale(np.stack(planes), card.inputs[0])
+    finite = scaled[np.isfinite(scaled)]
+    if not finite.size:
+        return None
+    low, high = (float(v) for v in np.percentile(finite, (1, 99)))
+    text = f"the graph takes whole numbers {limits[0]} to {limits[1]}, gets {low:.3g} to {high:.3g}"
+    if low < limits[0] - 0.5 or high > limits[1] + 0.5 or high - low < 2:
+        return Verdict(RED, "Number type", f"{text}; set the scaling in the card")
+    return Verdict(GREEN, "Number type", text)
+
+
+def _crs(scene: Scene) -> Verdict | None:
+    """Degrees far from the equator make pixels that are narrower than high."""
+    if not rasters.crs_is_geographic(scene.grid.crs):
+        return None
+    _, bottom, _, top = scene.grid.bounds
+    share = float(np.cos(np.radians((bottom + top) / 2)))
+    share *= scene.grid.pixel_size[0] / scene.grid.pixel_size[1]
+    if share > 0.8:
+        return Verdict(GREEN, "CRS", "degrees; pixels are nearly square on the ground")
+    return Verdict(
+        AMBER, "CRS", f"degrees; a pixel is {share:.0%} as wide as high, use a projected CRS"
+    )
+
+
+def _region(card: Card, scene: Scene) -> Verdict | None:
+    if len(card.region) != 4:
+        return None
+    west, south, east, north = card.region
+    try:
+        left, bottom, right, top = rasters.transform_bounds(
+            scene.grid.bounds, scene.grid.crs, "EPSG:4326"
+        )
+    except ConcordError:
+        return None
+    where = f"{west:.2f} to {east:.2f} E, {south:.2f} to {north:.2f} N"
+    if right < west or left > east or top < south or bottom > north:
+        return Verdict(AMBER, "Region", f"the image lies outside of the training data ({where})")
+    return Verdict(GREEN, "Region", "the image lies in the region of the training data")
 
 
 def completeness(card: Card) -> Verdict:
     if card.missing:
         return Verdict(RED, "Card", f"the card ({card.origin}) lacks {', '.join(card.missing)}")
     return Verdict(GREEN, "Card", f"complete, from {card.origin}")
-
-
-def _bands(wanted, scene: Scene) -> Verdict:
-    absent = [name for name in wanted if name not in scene.sources]
-    if absent:
-        return Verdict(
-            RED,
-            "Bands",
-            f"missing {', '.join(absent)}; the image has {', '.join(scene.names)}",
-        )
-    return Verdict(GREEN, "Bands", f"{', '.join(wanted)} found by name")
 
 
 def _resolution(card: Card, scene: Scene) -> Verdict | None:
@@ -81,6 +187,8 @@ def _resolution(card: Card, scene: Scene) -> Verdict | None:
 
 def _unit(card: Card, scene: Scene, values: np.ndarray) -> Verdict:
     wanted = card.inputs[0].unit
+    if not wanted and card.inputs[0].units:
+        return _units(card.inputs[0], scene)
     units = sorted(set(scene.units(card.inputs[0].bands)))
     finite = values[np.isfinite(values)]
     median = float(np.median(finite)) if finite.size else 0.0
@@ -99,12 +207,24 @@ def _unit(card: Card, scene: Scene, values: np.ndarray) -> Verdict:
     return Verdict(RED, "Unit", f"wants {wanted}, the image is in {', '.join(named)}")
 
 
+def _units(entry, scene: Scene) -> Verdict:
+    """Bands of several sensors, each with a unit of its own."""
+    pairs = list(zip(entry.bands, entry.units, scene.units(entry.bands)))
+    wrong = [f"{b} wants {w}, is in {h}" for b, w, h in pairs if w not in ("", "none", h) and h]
+    if wrong:
+        return Verdict(RED, "Unit", "; ".join(wrong))
+    silent = [band for band, want, has in pairs if want not in ("", "none") and not has]
+    if silent:
+        return Verdict(AMBER, "Unit", f"the image does not say the unit of {', '.join(silent)}")
+    return Verdict(GREEN, "Unit", ", ".join(dict.fromkeys(w for w in entry.units if w)))
+
+
 def _range(card: Card, values: np.ndarray) -> Verdict | None:
     ranges = card.inputs[0].value_range
     if len(ranges) != len(values):
         return None
     odd = []
-    for name, (low, high), plane in zip(card.inputs[0].bands, ranges, values):
+    for name, (low, high), plane in zip(dict.fromkeys(card.inputs[0].bands), ranges, values):
         finite = plane[np.isfinite(plane)]
         if finite.size:
             share = float(((finite < low) | (finite > high)).mean())

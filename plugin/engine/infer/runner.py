@@ -1,23 +1,28 @@
-"""A model run over the tiles of an extent, with an exact halo crop, written as it goes."""
+"""A model run over an extent: planned, handed to an executor, put together, written as it goes."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .. import files, jobs, rasters
-from ..errors import ConcordError
-from ..grid import Grid, Tile, Window
+from ..errors import Cancelled, ConcordError
+from ..grid import Grid, Window
 from ..progress import SILENT, Progress
 from ..scene import Scene
-from ..taxonomy import Taxonomy
+from . import card as cards
 from . import preflight
-from .card import Card
+from .canvas import Canvas
+from .card import KINDS
+from .journal import Journal, key_of
 from .session import Model
-from .values import activate, classes_of, scale
+from .tiling import plan_blended, plan_tiles
+from .work import Task, TileRunner
+
+__all__ = ["RunWish", "TileRunner", "plan_tiles", "run", "run_with_objects"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,9 @@ class RunWish:
         extent: (left, bottom, right, top) in ``extent_crs``; None for the whole image.
         mask: GeoJSON polygons in the image's CRS; tiles and pixels outside are left empty.
         override: run although the preflight says red; the report keeps that.
+        unsure: a raster of entropy, margin and disagreement of flips.
+        flips: 1, 2, 4 or 8 mirrored and turned copies whose answers are averaged.
+        blend: ``crop`` or ``hann`` instead of what the card says.
     """
 
     output: str | None
@@ -37,118 +45,110 @@ class RunWish:
     mask: tuple = ()
     executor: str = "local"
     override: bool = False
+    unsure: str | None = None
+    flips: int = 1
+    blend: str = ""
+
+    @property
+    def paths(self) -> dict:
+        """{layer: path} of the rasters that are asked for."""
+        named = {"main": self.output, "probabilities": self.probabilities, "unsure": self.unsure}
+        return {name: path for name, path in named.items() if path}
 
 
-class TileRunner:
-    """Reads a tile, runs the model, crops the halo; one object serves several threads."""
+@dataclass
+class _Run:
+    """One run's parts, so that functions need not pass ten values on."""
 
-    def __init__(self, model: Model, scene: Scene, mask):
-        self.model, self.scene, self.mask = model, scene, mask
-        self.bands = scene.require(model.card.inputs[0].bands)
-        view = scene.overview(self.bands, 256)
-        with np.errstate(invalid="ignore"):
-            means = [float(np.nanmean(p)) if np.isfinite(p).any() else 0.0 for p in view]
-        self._fill = np.array(means, np.float32)
+    model: Model
+    scenes: list
+    wish: RunWish
+    area: Window
+    tiles: list
+    task: Task
+    progress: Progress
+    overlap: tuple = (0, 0)
+    resumed: int = 0
 
-    def __call__(self, tile: Tile):
-        """(probabilities, valid) of the tile's core; probabilities None when all is empty."""
-        core = tile.core
-        keep = self._inside(core)
-        if not keep.any():
-            return None, keep
-        image = self.scene.read(self.bands, tile.window)
-        empty = ~np.isfinite(image)
-        off_row, off_col = core.row - tile.window.row, core.col - tile.window.col
-        part = (slice(off_row, off_row + core.height), slice(off_col, off_col + core.width))
-        keep &= ~empty.any(axis=0)[part]
-        if not keep.any():
-            return None, keep
-        # Empty pixels get the scene's mean, so that they pull no neighbour to an extreme.
-        image = np.where(empty, self._fill[:, None, None], image)
-        scores = self._run(scale(image, self.model.card.inputs[0]))
-        return activate(scores[(slice(None), *part)], self.model.card.activation), keep
+    @property
+    def grid(self) -> Grid:
+        return self.scenes[0].grid.sub(self.area)
 
-    def _run(self, image: np.ndarray) -> np.ndarray:
-        rows, cols = image.shape[1:]
-        side, step = self.model.fixed_size, self.model.card.alignment
-        more = [(side - n if side else -n % step) for n in (rows, cols)]
-        grown = np.pad(image, ((0, 0), (0, more[0]), (0, more[1])), mode="symmetric")
-        scores = self.model.run(grown)
-        if scores.shape[1:] != grown.shape[1:]:
-            raise ConcordError(
-                f"{self.model.path.name} answers {scores.shape[2]} x {scores.shape[1]} pixels for "
-                f"{grown.shape[2]} x {grown.shape[1]}; Concord maps need the same size."
-            )
-        if not np.isfinite(scores).all():
-            raise ConcordError(
-                f"{self.model.path.name} returned values that are not numbers; check the unit "
-                "and scale of the bands against its card."
-            )
-        return scores[:, :rows, :cols]
-
-    def _inside(self, core: Window) -> np.ndarray:
-        if not self.mask:
-            return np.ones((core.height, core.width), bool)
-        return rasters.burn([(g, 1) for g in self.mask], self.scene.grid.sub(core)).astype(bool)
+    @property
+    def tags(self) -> dict:
+        return {"CONCORD_MODEL": self.model.card.id,
+                "CONCORD_MODEL_SHA256": files.sha256(self.model.path)}  # fmt: skip
 
 
-def plan_tiles(grid: Grid, area: Window, side: int, card: Card, fixed: bool) -> list:
-    """Tiles whose windows hold the card's halo around each core, or end at the image's edge.
-
-    Windows start at multiples of the card's alignment and are a multiple of it long, but for the
-    image's end. A graph of fixed size gets windows of ``side``, shifted inwards at the edge, so
-    that it sees data and no padding wherever the image is large enough.
-    """
-    core_side = (side - 2 * card.halo - card.alignment + 1) // card.alignment * card.alignment
-    if core_side <= 0 or card.halo < 0:
-        raise ConcordError(
-            f"The card's tile of {side} pixels does not suit its halo of {card.halo}; correct it."
-        )
-    length = side if fixed else 0
-    tiles = []
-    for core in (tile.core for tile in grid.tiles(core_side, 0, area)):
-        col, width = _span(core.col, core.width, grid.width, card, length)
-        row, height = _span(core.row, core.height, grid.height, card, length)
-        tiles.append(Tile(core, Window(col, row, width, height)))
-    return tiles
-
-
-def _span(start: int, size: int, limit: int, card: Card, length: int) -> tuple:
-    """(start, size) along one axis of the window around a core; ``length`` 0 for any size."""
-    step, end = card.alignment, min(limit, start + size + card.halo)
-    first = max(0, start - card.halo) // step * step
-    if length:
-        inward = max(0, limit - length) // step * step
-        if inward + length >= end:
-            first = min(first, inward)
-        return first, min(limit - first, length)
-    return first, min(limit, first + -(-(end - first) // step) * step) - first
-
-
-def run(model: Model, scene: Scene, wish: RunWish, progress: Progress = SILENT) -> dict:
+def run(model: Model, scene, wish: RunWish, progress: Progress = SILENT) -> dict:
     """Run a model over an extent and return the report.
 
-    ``output`` becomes a uint8 class raster (0 where there is no data), ``probabilities`` a
-    float32 raster with one band a class, NaN where there is no data.
+    ``output`` becomes what the model's task gives: class codes (uint8, 0 where there is no
+    data), numbers (float32) or burnt objects; ``probabilities`` a float32 raster with one band a
+    class, NaN where there is no data.
+
+    Args:
+        scene: a ``Scene``, or a list of them, one a date, all on one grid.
     """
+    return run_with_objects(model, scene, wish, progress)[0]
+
+
+def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SILENT) -> tuple:
+    """(report, objects): objects are [(GeoJSON polygon, {class, class_name, score})]."""
+    scenes = list(scene) if isinstance(scene, (list, tuple)) else [scene]
     card = model.card.require_complete(str(model.path))
-    if card.task != "semantic-segmentation":
+    if not card.kind:
         raise ConcordError(
-            f"{model.path.name} is made for '{card.task}'; this version maps "
-            "semantic-segmentation models only."
+            f"{model.path.name} is made for '{card.task}'; Concord runs {', '.join(KINDS)}."
         )
-    model.require_one_input()
-    verdicts = preflight.check(card, scene)
+    if wish.flips not in (1, 2, 4, 8):
+        raise ConcordError(f"FLIPS is {wish.flips}; give 1, 2, 4 or 8.")
+    model.require_inputs()
+    verdicts = preflight.check(card, scenes[0], model, scenes[1:])
     if not wish.override:
         preflight.refuse_red(verdicts, model.path.name)
-    area = _area(scene, wish)
-    tiles = plan_tiles(
-        scene.grid, area, model.fixed_size or card.tile, card, model.fixed_size is not None
-    )
     started = time.monotonic()
-    counts, classes = _write_tiles(model, scene, wish, area, tiles, progress)
+    job = _planned(model, scenes, wish, progress)
+    work = TileRunner(model, scenes, wish.mask, job.task, at_once=jobs.threads_of(wish.executor))
+    lacking = sorted(set(job.wish.paths) - set(_layers_of(work.adapter)))
+    if lacking:
+        raise ConcordError(
+            f"{model.path.name} is made for '{card.task}', which has no {lacking[0]} raster; "
+            "leave that output out."
+        )
+    runs = {"dense": _run_dense, "objects": _run_objects, "chips": _run_chips}
+    summary, objects = runs[work.adapter.family](job, work)
     seconds = time.monotonic() - started
-    return _report(model, scene, wish, verdicts, counts, classes, area, len(tiles), seconds)
+    return _report(job, verdicts, summary, seconds), objects
+
+
+def _layers_of(adapter):
+    return (
+        ("main",)
+        if adapter.family == "chips" and not hasattr(adapter, "codes")
+        else (adapter.layers())
+    )
+
+
+def _planned(model: Model, scenes: list, wish: RunWish, progress: Progress) -> _Run:
+    grid, card = scenes[0].grid, model.card
+    area = _area(scenes[0], wish)
+    strides = [entry.stride for entry in card.inputs]
+    step = int(np.lcm.reduce([card.alignment, *strides]))
+    fixed = model.fixed_size is not None
+    side = (model.fixed_size or card.tile) - 2 * model.margin
+    halo = card.halo
+    if halo is None or card.kind in ("chips", "embeddings"):
+        halo = side // 8 if card.kind in ("boxes", "instances") else 0
+    card = replace(card, alignment=step, halo=halo)
+    model.card = card
+    blended = (wish.blend or card.blend) == "hann" and card.kind in cards.DENSE
+    if blended:
+        tiles = plan_blended(grid, area, side, card)
+    else:
+        tiles = plan_tiles(grid, area, side, card, fixed)
+    task = Task(tuple(wish.paths), wish.flips, blended)
+    return _Run(model, scenes, wish, area, tiles, task, progress)
 
 
 def _area(scene: Scene, wish: RunWish) -> Window:
@@ -157,82 +157,169 @@ def _area(scene: Scene, wish: RunWish) -> Window:
     return scene.grid.window_of(rasters.bounds_on(scene.grid, wish.extent, wish.extent_crs))
 
 
-def _write_tiles(model, scene, wish, area, tiles, progress):
-    classes, _ = classes_of(model.card)
-    taxonomy = Taxonomy(model.card.id, model.card.title, classes)
-    codes = np.array([c.code for c in classes], np.uint8)
-    counts = np.zeros(256, np.int64)
-    grid = scene.grid.sub(area)
-    tags = {"CONCORD_MODEL": model.card.id, "CONCORD_MODEL_SHA256": files.sha256(model.path)}
-    with contextlib.ExitStack() as stack:
-        writers = stack.enter_context(_writers(wish, grid, taxonomy, tags))
-        class_writer, probability_writer = writers
-        runner = TileRunner(model, scene, wish.mask)
-        workers = jobs.workers_of(wish.executor)
-        # Closed here, so that a failed write ends the tiles that are under way.
-        answers = stack.enter_context(
-            contextlib.closing(jobs.run_ordered(tiles, runner, progress, workers, model.stop))
-        )
-        for done, ((scores, keep), tile) in enumerate(zip(answers, tiles), 1):
-            core = tile.core
-            place = Window(core.col - area.col, core.row - area.row, core.width, core.height)
-            labels = np.zeros(keep.shape, np.uint8)
-            if scores is not None:
-                if len(scores) != len(codes):
-                    raise ConcordError(
-                        f"{model.path.name} answers {len(scores)} classes but its card names "
-                        f"{len(codes)}; correct the card."
-                    )
-                labels = np.where(keep, codes[scores.argmax(axis=0)], 0).astype(np.uint8)
-            counts += np.bincount(labels.ravel(), minlength=256)
-            if class_writer is not None:
-                class_writer.write(labels, place)
-            if probability_writer is not None:
-                probability_writer.write(_masked(scores, keep, len(codes)), place)
-            progress.report(done, len(tiles), "Running the model")
-    return counts, classes
-
-
-def _masked(scores, keep: np.ndarray, count: int) -> np.ndarray:
-    if scores is None:
-        return np.full((count, *keep.shape), np.nan, np.float32)
-    return np.where(keep, scores, np.nan).astype(np.float32)
-
-
 @contextlib.contextmanager
-def _writers(wish: RunWish, grid: Grid, taxonomy: Taxonomy, tags: dict):
-    """(class writer, probability writer), None where not asked for."""
-    with contextlib.ExitStack() as stack:
-        made = [None, None]
-        if wish.output:
-            made[0] = stack.enter_context(
-                rasters.Writer(
-                    wish.output, grid, 1, "uint8", nodata=0, tags=tags,
-                    colours=taxonomy.colours, categories=taxonomy.names,
-                )
-            )  # fmt: skip
-        if wish.probabilities:
-            names = [c.name for c in taxonomy.classes]
-            made[1] = stack.enter_context(
-                rasters.Writer(
-                    wish.probabilities, grid, len(names), "float32", names=names,
-                    units=["probability"] * len(names), nodata=np.nan, tags=tags,
-                )
-            )  # fmt: skip
+def _answers(job: _Run, work: TileRunner, tiles: list):
+    """An iterator of the tiles' answers, in order, from the executor of the wish."""
+    address = jobs.address_of(job.wish.executor)
+    if address:
+        from . import cluster
+
+        made = cluster.run_ordered(address, work, tiles, job.progress)
+    else:
+        # One thread more than the model is given: it reads the next tile meanwhile.
+        workers = jobs.threads_of(job.wish.executor) + 1
+        made = jobs.run_ordered(tiles, work, job.progress, workers, job.model.stop)
+    # Closed here, so that a failed write ends the tiles that are under way.
+    with contextlib.closing(made):
         yield made
 
 
-def _report(model, scene, wish, verdicts, counts, classes, area, tiles, seconds) -> dict:
-    labelled = int(counts[1:255].sum())
-    per_class = [
-        {
-            "code": c.code,
-            "name": c.name,
-            "pixels": int(counts[c.code]),
-            "share": float(counts[c.code] / labelled) if labelled else 0.0,
-        }
-        for c in classes
-    ]
+def _run_dense(job: _Run, work: TileRunner) -> tuple:
+    adapter = work.adapter
+    layers = {name: adapter.layers()[name] for name in job.task.asked}
+    journal = Journal(next(iter(job.wish.paths.values()), None), _key(job, work))
+    try:
+        with _writers(job, layers, adapter.scale) as writers:
+            _fill(job, work, layers, journal, writers)
+    except Cancelled:
+        journal.remove()
+        raise
+    except ConcordError as error:
+        if journal.strips:
+            raise ConcordError(
+                f"{str(error).rstrip('.')}; the finished part is kept, and the same run goes on "
+                "from there."
+            ) from error
+        raise
+    journal.remove()
+    return adapter.summary(), []
+
+
+def _fill(job: _Run, work: TileRunner, layers: dict, journal: Journal, writers: dict) -> None:
+    """Replay what an earlier run finished, then do the rest."""
+    adapter = work.adapter
+    height = job.area.height * adapter.scale
+
+    def emit(row: int, arrays: dict, counts: tuple, kept: bool = False) -> None:
+        rows = next(iter(arrays.values())).shape[1] if arrays else 0
+        place = Window(0, row, job.area.width * adapter.scale, rows)
+        for name, writer in writers.items():
+            writer.write(arrays[name], place)
+        if "main" in arrays:
+            adapter.tally(arrays)
+        job.overlap = (job.overlap[0] + counts[0], job.overlap[1] + counts[1])
+        if not kept and row + rows < height:
+            journal.keep(row, arrays, counts)
+
+    for row, arrays, counts in journal.resume(layers, height):
+        emit(row, arrays, counts, kept=True)
+        job.resumed = row + next(iter(arrays.values())).shape[1]
+    canvas = Canvas(adapter, job.area, layers, job.task, emit, job.resumed)
+    tiles = [tile for tile in job.tiles if canvas.needs(tile)]
+    done = len(job.tiles) - len(tiles)
+    with _answers(job, work, tiles) as answers:
+        for (answer, keep), tile in zip(answers, tiles):
+            canvas.add(tile, answer, keep)
+            done += 1
+            job.progress.report(done, len(job.tiles), "Running the model")
+    canvas.close()
+
+
+def _key(job: _Run, work: TileRunner) -> str:
+    wish = job.wish
+    values = {
+        "model": files.sha256(job.model.path),
+        "card": cards.as_values(job.model.card),
+        "grid": job.scenes[0].grid.describe(),
+        "area": [job.area.col, job.area.row, job.area.width, job.area.height],
+        "mask": wish.mask,
+        "asked": job.task.asked,
+        "flips": wish.flips,
+        "blended": job.task.blended,
+        "fills": sorted((f"{band} {date}", value) for (band, date), value in work.fills.items()),
+    }
+    inputs = {s.path for scene in job.scenes for s in scene.sources.values()}
+    return key_of(values, inputs)
+
+
+@contextlib.contextmanager
+def _writers(job: _Run, layers: dict, scale: int = 1, grid: Grid | None = None):
+    """{layer: Writer} of what is asked for."""
+    grid = grid or _finer(job.grid, scale)
+    with contextlib.ExitStack() as stack:
+        made = {}
+        for name, layer in layers.items():
+            writer = rasters.Writer(
+                job.wish.paths[name], grid, layer.count, layer.dtype, tags=job.tags,
+                **layer.description(),
+            )  # fmt: skip
+            made[name] = stack.enter_context(writer)
+        yield made
+
+
+def _finer(grid: Grid, scale: float) -> Grid:
+    a, b, c, d, e, f = grid.transform
+    if scale == 1:
+        return grid
+    transform = (a / scale, b / scale, c, d / scale, e / scale, f)
+    return Grid(grid.crs, transform, int(grid.width * scale), int(grid.height * scale))
+
+
+def _run_objects(job: _Run, work: TileRunner) -> tuple:
+    found: list = []
+    with _answers(job, work, job.tiles) as answers:
+        for done, ((objects, _), _tile) in enumerate(zip(answers, job.tiles), 1):
+            found += objects or []
+            job.progress.report(done, len(job.tiles), "Running the model")
+    adapter = work.adapter
+    found = adapter.merged(found)
+    grid = job.scenes[0].grid
+    shapes = []
+    for one in found:
+        ring = [grid.xy(col, row) for col, row in one.outline]
+        chosen = adapter.classes[one.place]
+        said = {"class": chosen.code, "class_name": chosen.name, "score": round(one.score, 6)}
+        shapes.append(({"type": "Polygon", "coordinates": [ring]}, said))
+    with _writers(job, {name: adapter.layers()[name] for name in job.task.asked}) as writers:
+        for writer in writers.values():
+            burnt = [(shape, said["class"]) for shape, said in reversed(shapes)]
+            for tile in job.grid.tiles(2048):
+                job.progress.check()
+                writer.write(rasters.burn(burnt, job.grid.sub(tile.core)), tile.core)
+    return adapter.summary_of(found), shapes
+
+
+def _run_chips(job: _Run, work: TileRunner) -> tuple:
+    rows = sorted({tile.core.row for tile in job.tiles})
+    cols = sorted({tile.core.col for tile in job.tiles})
+    side = job.tiles[0].core.width if len(cols) > 1 else max(job.tiles[0].core.width, 1)
+    high = job.tiles[0].core.height if len(rows) == 1 else rows[1] - rows[0]
+    keep = np.zeros((len(rows), len(cols)), bool)
+    vectors = None
+    with _answers(job, work, job.tiles) as answers:
+        for done, ((vector, _), tile) in enumerate(zip(answers, job.tiles), 1):
+            if vector is not None:
+                if vectors is None:
+                    vectors = np.zeros((len(vector), *keep.shape), np.float32)
+                place = rows.index(tile.core.row), cols.index(tile.core.col)
+                vectors[(slice(None), *place)], keep[place] = vector, True
+            job.progress.report(done, len(job.tiles), "Running the model")
+    if vectors is None:
+        raise ConcordError("The image has no data here; choose another extent.")
+    arrays = work.adapter.finish(vectors, keep)
+    a, b, c, d, e, f = job.grid.transform
+    grid = Grid(job.grid.crs, (a * side, b * high, c, d * side, e * high, f), len(cols), len(rows))
+    layers = {name: work.adapter.layers()[name] for name in job.task.asked}
+    with _writers(job, layers, grid=grid) as writers:
+        for name, writer in writers.items():
+            writer.write(arrays[name])
+    return {**work.adapter.summary(), "chips": int(keep.sum())}, []
+
+
+def _report(job: _Run, verdicts, summary: dict, seconds: float) -> dict:
+    model, wish, pixels = job.model, job.wish, job.area.width * job.area.height
+    compared, agreed = job.overlap
+    scenes = job.scenes
     return {
         "model": {
             "id": model.card.id,
@@ -240,20 +327,27 @@ def _report(model, scene, wish, verdicts, counts, classes, area, tiles, seconds)
             "sha256": files.sha256(model.path),
             "card": model.card.origin,
             "licence": model.card.licence,
+            "task": model.card.task,
         },
-        "inputs": sorted({s.path for s in scene.sources.values()}),
+        "inputs": sorted({s.path for scene in scenes for s in scene.sources.values()}),
         "verdicts": [v.as_json() for v in verdicts],
         "override": wish.override,
         "tile": model.fixed_size or model.card.tile,
         "halo": model.card.halo,
-        "stitching": "halo crop",
-        "tiles": tiles,
-        "pixels": area.width * area.height,
-        "labelled": labelled,
-        "classes": per_class,
-        "code_shift": classes_of(model.card)[1],
+        "stitching": "Hann blending" if job.task.blended else "halo crop",
+        "flips": wish.flips,
+        "executor": wish.executor,
+        "tiles": len(job.tiles),
+        "resumed_rows": job.resumed,
+        "overlap_pixels": compared,
+        "overlap_agreement": agreed / compared if compared else None,
+        "pixels": pixels,
+        "labelled": 0,
+        "classes": [],
+        "code_shift": 0,
+        **summary,
         "seconds": round(seconds, 3),
-        "mpx_per_second": round(area.width * area.height / 1e6 / max(seconds, 1e-6), 3),
-        "grid": scene.grid.sub(area).describe(),
-        "warnings": list(dict.fromkeys(scene.warnings)),
+        "mpx_per_second": round(pixels / 1e6 / max(seconds, 1e-6), 3),
+        "grid": job.grid.describe(),
+        "warnings": list(dict.fromkeys(w for scene in scenes for w in scene.warnings)),
     }

@@ -1,0 +1,168 @@
+"""The card of a model that was trained here, as a STAC MLM 1.5 item inside the ONNX file."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from .. import files, rasters
+from ..infer.card import KEY, sidecar
+
+_EXTENSIONS = [
+    "https://stac-extensions.github.io/mlm/v1.5.1/schema.json",
+    "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
+    "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
+]
+TILE = 512
+_WORDS = {
+    "randomforest": "Random forest",
+    "extratrees": "Extra trees",
+    "rotationforest": "Rotation forest",
+    "linear": "Logistic regression",
+    "mlp": "Multilayer perceptron",
+}
+
+
+def item(wish, plan, scene, scheme, learned, samples, quality) -> dict:
+    """The MLM item of a classifier; geometry and region are those of the training image."""
+    name = Path(wish.output).stem
+    grid = scene.grid
+    size = rasters.metres_per_pixel(grid)
+    units = scene.units(plan.bands)
+    west, south, east, north = (
+        round(v, 6) for v in rasters.transform_bounds(grid.bounds, grid.crs, "EPSG:4326")
+    )
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    by_code = {c.code: c for c in scheme.classes}
+    hyper = {
+        "tile": TILE + 2 * plan.halo,
+        "halo": plan.halo,
+        "blend": "crop",
+        "activation": "softmax",
+        "pixel_size_range_m": [round(size * 0.75, 6), round(size * 1.34, 6)],
+        "ignore_value": 255,
+        "training_sensors": sorted({f.sensor for f in scene.recognised} - {"scene", "generic"}),
+        "training_region": [west, south, east, north],
+        "value_range": _ranges(scene, plan.bands),
+        "method": wish.recipe.method,
+        "seed": wish.recipe.seed,
+        "features": plan.names,
+        "training_pixels": len(samples.codes),
+    }
+    if len(set(units)) == 1 and units[0]:
+        hyper["unit"] = units[0]
+    return {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": list(_EXTENSIONS),
+        "id": name,
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "bbox": [west, south, east, north],
+        "properties": {
+            "datetime": None,
+            "start_datetime": "1900-01-01T00:00:00Z",
+            "end_datetime": "9999-12-31T23:59:59Z",
+            "title": name,
+            "description": _description(wish, samples, quality),
+            "license": wish.licence,
+            "gsd": round(size, 6),
+            "bands": [_band(scene, band) for band in plan.bands],
+            "mlm:name": name,
+            "mlm:architecture": _WORDS[wish.recipe.method],
+            "mlm:tasks": ["semantic-segmentation"],
+            "mlm:framework": "ONNX",
+            "mlm:framework_version": "1.12.0",
+            "mlm:pretrained": True,
+            "mlm:accelerator": None,
+            "mlm:input": [
+                {
+                    "name": "image",
+                    "bands": list(plan.bands),
+                    "input": {
+                        "shape": [-1, len(plan.bands), -1, -1],
+                        "dim_order": ["batch", "bands", "height", "width"],
+                        "data_type": "float32",
+                    },
+                    "value_scaling": None,
+                    "resize_type": None,
+                    "pre_processing_function": None,
+                }
+            ],
+            "mlm:output": [
+                {
+                    "name": "probabilities",
+                    "tasks": ["semantic-segmentation"],
+                    "result": {
+                        "shape": [-1, len(learned.codes), -1, -1],
+                        "dim_order": ["batch", "class", "height", "width"],
+                        "data_type": "float32",
+                    },
+                    "classification:classes": [_class(by_code[int(c)]) for c in learned.codes],
+                    "post_processing_function": None,
+                }
+            ],
+            "mlm:hyperparameters": hyper,
+        },
+        "links": [],
+        "assets": {
+            "model": {
+                "href": f"./{Path(wish.output).name}",
+                "title": "ONNX graph with features and classifier",
+                "type": "application/octet-stream; application=onnx",
+                "roles": ["mlm:model", "data"],
+                "mlm:artifact_type": "onnx",
+                "bands": [{"name": band} for band in plan.bands],
+            }
+        },
+    }
+
+
+def _band(scene, name: str) -> dict:
+    source = scene.sources[name]
+    band = {"name": name, "unit": source.unit or "none"}
+    if source.band.wavelength:
+        band["eo:center_wavelength"] = source.band.wavelength
+    return band
+
+
+def _class(definition) -> dict:
+    return {
+        "value": definition.code,
+        "name": re.sub(r"[^0-9A-Za-z_-]+", "_", definition.name),
+        "title": definition.name,
+        "color_hint": definition.colour.lstrip("#").upper(),
+    }
+
+
+def _ranges(scene, bands) -> list:
+    view = scene.overview(list(bands), 512)
+    pairs = []
+    for plane in view:
+        low, high = np.percentile(plane[np.isfinite(plane)], (0.5, 99.5))
+        room = 0.25 * max(high - low, 1e-6)
+        pairs.append([round(float(low - room), 6), round(float(high + room), 6)])
+    return pairs
+
+
+def _description(wish, samples, quality) -> str:
+    text = f"{_WORDS[wish.recipe.method]} trained in Concord on {len(samples.codes)} pixels."
+    if quality.get("folds"):
+        text += (
+            f" Blocked cross-validation in {quality['folds']} folds: overall accuracy "
+            f"{quality['accuracy']:.3f}, mean IoU {quality['mean_iou']:.3f}."
+        )
+    return text
+
+
+def save(model, card: dict, target: str) -> None:
+    """Write the ONNX file with its card inside, and the sidecar; same model, same bytes."""
+    del model.metadata_props[:]
+    entry = model.metadata_props.add()
+    entry.key = KEY
+    entry.value = json.dumps(card, ensure_ascii=False, separators=(",", ":"))
+    with files.atomic_file(target) as temporary:
+        Path(temporary).write_bytes(model.SerializeToString(deterministic=True))
+    files.write_json(sidecar(target), card)
