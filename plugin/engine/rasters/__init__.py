@@ -11,7 +11,7 @@ from .environment import (
 )
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
 from .vectors import burn, polygons
-from .writing import Writer, png, write
+from .writing import Writer, encode, png, write
 
 __all__ = [
     "BandInfo",
@@ -20,6 +20,7 @@ __all__ = [
     "Writer",
     "burn",
     "crs_is_geographic",
+    "encode",
     "epsg",
     "info",
     "metres_per_pixel",
