@@ -10,8 +10,12 @@ from qgis.PyQt.QtGui import QIcon
 from .checkchips import CheckChips
 from .consensus import Consensus
 from .exportchips import ExportChips
+from .importchips import ImportChips
 from .loadscene import LoadScene
 from .modelcard import ModelCard
+from .parceltable import ParcelTable
+from .pointchips import PointChips
+from .previewchips import PreviewChips
 from .refinelabels import RefineLabels
 from .runmodel import RunModel
 from .samplescene import SampleScene
@@ -27,6 +31,10 @@ ALGORITHMS = (
     Consensus,
     ExportChips,
     CheckChips,
+    PreviewChips,
+    ImportChips,
+    PointChips,
+    ParcelTable,
 )
 ICON = Path(__file__).resolve().parents[2] / "resources" / "icons" / "concord.svg"
 

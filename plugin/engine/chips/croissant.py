@@ -62,9 +62,10 @@ _COLUMNS = ("id", "split", "left", "bottom", "right", "top", "labelled_share", "
 def document(context, kept: list, report: dict, index: str, digest: str) -> dict:
     """The croissant.json of a set whose index file has this SHA-256."""
     setup, wish = context.setup, context.wish
-    boxes = [stac.footprint(p.chip.bounds, setup.grid.crs)[1] for p in kept]
-    south, west = min(b[1] for b in boxes), min(b[0] for b in boxes)
-    north, east = max(b[3] for b in boxes), max(b[2] for b in boxes)
+    bounds = [p.chip.bounds for p in kept]
+    whole = (min(b[0] for b in bounds), min(b[1] for b in bounds),
+             max(b[2] for b in bounds), max(b[3] for b in bounds))  # fmt: skip
+    _, (west, south, east, north) = stac.footprint(whole, setup.grid.crs)
     bands = [(image, band) for image in setup.images for band in image.bands]
     value = {
         "@context": _CONTEXT,

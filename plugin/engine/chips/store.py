@@ -14,7 +14,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from .. import files
 from ..errors import ConcordError, explain_os_error
@@ -51,6 +51,7 @@ class Store:
         self._key = key
         self._old = _known_files(self.target)
         self._set_files: dict = {}
+        self._made: set = set()
         self.written = 0
 
     def __enter__(self):
@@ -110,11 +111,15 @@ class Store:
         path = staged if staged.is_file() else self.target / name
         return path.is_file() and files.sha256(path) == digest
 
-    def _place(self, name: str) -> Path:
-        path = (self.staging / name).resolve()
-        if self.staging.resolve() not in path.parents:
+    def _place(self, name: str) -> str:
+        parts = PurePosixPath(name).parts
+        if ".." in parts or PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
             raise ConcordError(f"The file name {name} would leave the folder; rename the source.")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = os.path.join(self.staging, *parts)
+        parent = os.path.dirname(path)
+        if parent not in self._made:
+            os.makedirs(parent, exist_ok=True)
+            self._made.add(parent)
         return path
 
     def put(self, name: str, data: bytes) -> str:
@@ -122,7 +127,8 @@ class Store:
         digest = hashlib.sha256(data).hexdigest()
         if self._old.get(name) == digest and self._has(name, digest):
             return digest
-        self._place(name).write_bytes(data)
+        with open(self._place(name), "wb") as out:
+            out.write(data)
         self.written += 1
         return digest
 
@@ -138,7 +144,7 @@ class Store:
         value = digest.hexdigest()
         unchanged = self.target / name
         if unchanged.is_file() and files.sha256(unchanged) == value:
-            path.unlink()
+            os.unlink(path)
         else:
             self.written += 1
         if name != MANIFEST:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from .. import stac
 from . import base
 
@@ -33,7 +35,9 @@ def chip(sample: base.Sample) -> tuple:
     item = stac.item(sample.planned, setup.grid, assets, setup.scheme, setup.wish.licence,
                      _date(sample), sensors=[c.image.recognised for c in sample.cuts],
                      names=[c.image.path for c in sample.cuts])  # fmt: skip
-    files[f"{place}/{sample.id}.json"] = base.dumps(item).encode("utf-8")
+    # Without indentation, which only Python's slow encoder knows.
+    text = json.dumps(item, ensure_ascii=False, allow_nan=False)
+    files[f"{place}/{sample.id}.json"] = text.encode("utf-8") + b"\n"
     return files, {"bbox": item["bbox"]}
 
 
