@@ -36,7 +36,8 @@ class Context:
     @property
     def inputs(self) -> list:
         """Paths of everything that was read."""
-        found = [*self.imagery, getattr(self.labels, "path", self.labels), self.consensus]
+        labels = self.labels if isinstance(self.labels, (str, Path)) else None
+        found = [*self.imagery, labels, self.consensus]
         found += [self.wish.grid, self.wish.agreement, self.wish.clear, self.wish.votes]
         return list(dict.fromkeys(str(path) for path in found if path))
 

@@ -93,6 +93,7 @@ def _key(imagery, labels, consensus, wish: ExportWish) -> str:
             with contextlib.suppress(OSError):
                 about = os.stat(path)
                 stamps.append([str(path), about.st_size, about.st_mtime_ns])
+    stamps.append(getattr(labels, "key", ""))
     regions = [[region.value, region.geometry] for region in wish.regions]
     everything = [wish.settings(), wish.licence, wish.sources, wish.annotators, wish.rule,
                   stamps, regions, describe.VERSION]  # fmt: skip

@@ -41,16 +41,20 @@ def things(label: np.ndarray, codes, least: int = 1) -> list:
     wanted = np.isin(label, list(codes))
     if not wanted.any():
         return []
-    place = Grid("", (1, 0, 0, 0, 1, 0), label.shape[1], label.shape[0])
     found = []
-    for geometry, code in rasters.polygons(label, place, wanted):
-        rings = tuple(np.asarray(ring, float) for ring in geometry["coordinates"])
+    for geometry, code in rasters.polygons(label, _pixels(label.shape), wanted):
+        rings = tuple(np.asarray(ring, float) - 1 for ring in geometry["coordinates"])
         area = round(_area(rings[0]) - sum(_area(ring) for ring in rings[1:]))
         if area >= least:
             found.append((int(code), area, rings))
     # GDAL's order depends on how it scans; place decides here.
     found.sort(key=lambda f: (f[2][0][:, 1].min(), f[2][0][:, 0].min(), f[0], f[1]))
     return [Thing(i, *entry) for i, entry in enumerate(found, 1)]
+
+
+def _pixels(shape: tuple) -> Grid:
+    """Pixel space moved by one, because rasterio warns of an identity transform."""
+    return Grid("", (1, 0, 1, 0, 1, 1), shape[1], shape[0])
 
 
 def _area(ring: np.ndarray) -> float:
@@ -65,11 +69,11 @@ def mask_of(thing: Thing, shape: tuple) -> np.ndarray:
 
 def numbered(found: list, shape: tuple) -> np.ndarray:
     """Region numbers (rows, cols) as uint16, 0 where there is none."""
-    place = Grid("", (1, 0, 0, 0, 1, 0), shape[1], shape[0])
     shapes = [
-        ({"type": "Polygon", "coordinates": [r.tolist() for r in t.rings]}, t.number) for t in found
+        ({"type": "Polygon", "coordinates": [(r + 1).tolist() for r in t.rings]}, t.number)
+        for t in found
     ]
-    return rasters.burn(shapes, place, "uint16")
+    return rasters.burn(shapes, _pixels(shape), "uint16")
 
 
 def boundary(numbers: np.ndarray, width: int = 1) -> np.ndarray:

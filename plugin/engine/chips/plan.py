@@ -140,14 +140,15 @@ def chip_grid(
             f"The labels are {grid.width} x {grid.height} pixels, smaller than a chip of {size}; "
             "choose a smaller CHIP_SIZE."
         )
-    count = ((grid.width - size) // stride + 1) * ((grid.height - height) // stride + 1)
+    down = height if stride == size else stride  # chips that touch touch both ways
+    count = ((grid.width - size) // stride + 1) * ((grid.height - height) // down + 1)
     if count > MOST_CHIPS:
         raise ConcordError(
             f"That would be {count:,} chips; choose a larger stride (at most {MOST_CHIPS:,})."
         )
     windows = (
         Window(col, row, size, height)
-        for row in range(0, grid.height - height + 1, stride)
+        for row in range(0, grid.height - height + 1, down)
         for col in range(0, grid.width - size + 1, stride)
     )
     return chips_of(grid, windows, cell_km)

@@ -8,6 +8,7 @@ same settings and inputs goes on from there.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -68,7 +69,8 @@ class Store:
         return self
 
     def __exit__(self, kind, error, trace):
-        self._journal.close()
+        with contextlib.suppress(OSError):  # a full disk has spoken before
+            self._journal.close()
         # KeyboardInterrupt and a kill keep what was done; a failure or a cancel leaves nothing.
         if kind is not None and issubclass(kind, Exception):
             shutil.rmtree(self.staging, ignore_errors=True)
