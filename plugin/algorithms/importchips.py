@@ -8,6 +8,7 @@ from qgis.core import (
 )
 
 from ..bridge.text import tr
+from ..engine.errors import ConcordError
 from .base import ConcordAlgorithm
 
 
@@ -22,15 +23,24 @@ class ImportChips(ConcordAlgorithm):
     )
 
     def define(self):
+        kinds = QgsProcessingParameterFile.Behavior
         self.add(
-            QgsProcessingParameterFile("INPUT", tr("Chips folder or COCO file")),
-            "A folder, or a COCO file that ends in .json.",
+            QgsProcessingParameterFile("INPUT", tr("Chips folder"), kinds.Folder, optional=True),
+            "A native set, a LandCoverNet folder or a folder with COCO files.",
+        )
+        self.add(
+            QgsProcessingParameterFile("FILE", tr("COCO file"), kinds.File, "json", optional=True),
+            "One COCO file instead of a folder.",
         )
         self.add(QgsProcessingParameterFolderDestination("OUTPUT", tr("Folder for the layers")))
 
     def capture(self, parameters, context):
+        source = self.parameterAsString(parameters, "FILE", context)
+        source = source or self.parameterAsString(parameters, "INPUT", context)
+        if not source:
+            raise ConcordError("Nothing was chosen to open; give INPUT or FILE.")
         return {
-            "input": self.parameterAsString(parameters, "INPUT", context),
+            "input": source,
             "output": self.file_output(parameters, "OUTPUT", context),
         }
 

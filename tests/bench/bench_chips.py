@@ -81,7 +81,9 @@ _TORCHGEO = """
 import sys, time, types, json, os
 import torch
 _lib = torch.library.Library("torchvision", "DEF")
-_lib.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+for _op in ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+            "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"):
+    _lib.define(_op)
 torch.set_num_threads(1)
 import rasterio
 from torchgeo.datasets import RasterDataset
