@@ -9,7 +9,7 @@ import os
 import time
 from pathlib import Path
 
-from .. import jobs
+from .. import jobs, rasters
 from ..errors import ConcordError
 from ..progress import SILENT, Progress
 from . import describe, stac, writers
@@ -105,7 +105,8 @@ def _cut(store: Store, layout: Plan, setup, formats, progress: Progress) -> None
     todo = layout.kept[store.done :]
 
     def work(p: Planned) -> Entry:
-        return _write_chip(store, p, layout, setup, formats)
+        with rasters.environment():  # once a chip, not once a file
+            return _write_chip(store, p, layout, setup, formats)
 
     done = store.done
     for entry in jobs.run_ordered(todo, work, progress, max(1, setup.wish.threads)):

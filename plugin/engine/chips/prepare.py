@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .. import rasters
 from ..errors import ConcordError
 from ..progress import Progress
 from . import audit, curate, domains, plan, sources, split, stac
@@ -84,7 +85,8 @@ def _gate(chips, reader: LabelReader, gate, progress: Progress) -> tuple:
     passed, rejected = [], []
     for done, chip in enumerate(chips):
         progress.report(done, len(chips), "Looking at labels", "chips")
-        content = reader.content(chip.window)
+        with rasters.environment():
+            content = reader.content(chip.window)
         problem = gate.problem(content)
         if problem:
             rejected.append((chip.id, problem))

@@ -34,6 +34,14 @@ class Cut:
             return ~np.isnan(self.array).any(axis=0)
         return ~(self.array == nodata).all(axis=0)
 
+    @property
+    def is_empty(self) -> bool:
+        """True when no pixel holds data; for whole numbers the first band mostly settles it."""
+        nodata = self.image.nodata
+        if nodata is None or (not np.isnan(nodata) and bool((self.array[0] != nodata).any())):
+            return False
+        return not self.valid.any()
+
 
 class Image:
     """One raster of imagery, in its own data type where grids agree.
@@ -91,7 +99,7 @@ class Image:
             found = self._cut_native(here)
         else:
             found = Cut(self.name, self._raster.read(window, self.indexes), here, self)
-        return found if found is not None and found.valid.any() else None
+        return None if found is None or found.is_empty else found
 
     def _cut_native(self, here: Grid) -> Cut | None:
         own = self.info.grid

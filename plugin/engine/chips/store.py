@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from .. import files
@@ -155,7 +155,7 @@ class Store:
 
     def add(self, entry: Entry) -> None:
         """Note a finished chip; its files are staged already."""
-        self._journal.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+        self._journal.write(json.dumps(vars(entry), ensure_ascii=False) + "\n")
         self._journal.flush()
 
     def entries(self) -> Iterator:

@@ -2,6 +2,7 @@
 
 from .environment import (
     crs_is_geographic,
+    environment,
     epsg,
     metres_per_pixel,
     same_crs,
@@ -21,6 +22,7 @@ __all__ = [
     "burn",
     "crs_is_geographic",
     "encode",
+    "environment",
     "epsg",
     "info",
     "metres_per_pixel",
