@@ -254,6 +254,8 @@ BAD = [
     ({"stride": 0, "size": 4}, {}, "cannot be cut"),
     ({}, {"imagery": []}, "No image was given"),
     ({}, {"far": True}, "does not overlap the labels"),
+    ({"licence": "CC BY"}, {}, "is no SPDX id"),
+    ({"date": "2024-02-31"}, {}, "is no day"),
 ]  # fmt: skip
 
 

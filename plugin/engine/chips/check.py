@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +13,10 @@ from .. import files, rasters
 from ..errors import ConcordError
 from ..progress import SILENT, Progress
 from ..taxonomy import IGNORE, NO_DATA
-from . import schemas, split
+from . import leaks, schemas, split
+from .leaks import Checked, Finding
 from .store import MANIFEST
 from .writers import REGISTRY
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong: what kind, in which file, in words."""
-
-    kind: str
-    file: str
-    detail: str
 
 
 def check(folder: str, progress: Progress = SILENT) -> dict:
@@ -49,7 +41,7 @@ def check(folder: str, progress: Progress = SILENT) -> dict:
         findings += more
         findings += [Finding("stac", "collection.json", e) for e in _collection_problems(root)]
     findings += _written_formats(root, names, codes or set(), progress.part(80, 98))
-    findings += _splits(chips, manifest)
+    findings += leaks.findings_of(chips, manifest)
     findings += _counts(root, chips, manifest)
     return {
         "folder": str(folder),
@@ -60,11 +52,12 @@ def check(folder: str, progress: Progress = SILENT) -> dict:
         "findings": [asdict(f) for f in findings[:1000]],
         "finding_count": len(findings),
         "verdicts": _verdicts(findings, manifest),
+        "notes": _notes(manifest),
     }
 
 
 def _verdicts(findings: list, manifest: dict) -> list:
-    verdicts = [
+    return [
         {
             "level": "red" if any(f.kind == kind for f in findings) else "green",
             "what": title,
@@ -81,12 +74,16 @@ def _verdicts(findings: list, manifest: dict) -> list:
             ("licence", "Licence", str(manifest.get("licence", ""))),
         )
     ]
-    report = manifest.get("report") or {}
+
+
+def _notes(manifest: dict) -> list:
+    """What is no fault and yet worth knowing."""
+    report = manifest.get("report")
+    report = report if isinstance(report, dict) else {}
     reach, buffer = report.get("autocorrelation_range"), report.get("buffer")
     if isinstance(reach, (int, float)) and isinstance(buffer, (int, float)) and buffer < reach:
-        detail = f"labels resemble their neighbours up to {reach:g}, the buffer is {buffer:g}"
-        verdicts.append({"level": "amber", "what": "Buffer", "detail": detail})
-    return verdicts
+        return [f"Labels resemble their neighbours up to {reach:g}, the buffer is {buffer:g}."]
+    return []
 
 
 def _formats(manifest: dict) -> list:
@@ -122,7 +119,7 @@ def _indexed(root: Path) -> list:
     try:
         with open(root / "index.csv", encoding="utf-8", newline="") as text:
             return [
-                _Checked(row["id"], row["split"],
+                Checked(row["id"], row["split"],
                          tuple(float(row[k]) for k in ("left", "bottom", "right", "top")), "")
                 for row in csv.DictReader(text)
             ]  # fmt: skip
@@ -163,14 +160,6 @@ def _files(root: Path, manifest: dict, progress: Progress) -> list:
     if not str(manifest.get("licence") or "").strip():
         found.append(Finding("licence", MANIFEST, "no licence"))
     return found
-
-
-@dataclass(frozen=True)
-class _Checked:
-    id: str
-    split: str
-    bounds: tuple
-    digest: str
 
 
 def _items(root: Path, known: set, progress: Progress) -> tuple:
@@ -217,30 +206,45 @@ def _collection_problems(root: Path) -> list:
 
 def _chip(root: Path, path: Path, item: dict, codes: set) -> tuple:
     properties = item["properties"]
-    problems, digest = [], ""
+    problems, pixels = [], hashlib.sha256()
     bounds = tuple(float(v) for v in properties["proj:bbox"])
+    varied = False
     for key, asset in item["assets"].items():
         place = _inside(root, (path.parent / asset["href"]).relative_to(root).as_posix())
         if place is None or not place.is_file():
             problems.append(("files", f"asset {key} is missing"))
             continue
-        info = rasters.info(place)
-        tolerance = info.grid.pixel_size[0] * 0.01
-        wanted = [float(v) for v in asset.get("proj:transform", properties["proj:transform"])]
-        shape = [info.grid.height, info.grid.width]
-        stated = asset.get("proj:shape", properties["proj:shape"])
-        if shape != stated or not np.allclose(
-            info.grid.transform, wanted[:6], rtol=0, atol=tolerance
-        ):
-            problems.append(("georeference", f"asset {key} does not lie where the item says"))
-        crs = properties.get("proj:code") or properties.get("proj:wkt2") or ""
-        if not rasters.same_crs(info.grid.crs, crs):
-            problems.append(("georeference", f"asset {key} has another CRS than the item"))
+        # An asset of another resolution says itself where it lies.
+        problems += _misplaced(key, rasters.info(place).grid, {**properties, **asset})
         if key == "labels":
             problems += _code_problems(rasters.read(place)[0], codes)
-        elif asset.get("roles") == ["data"] and not digest:
-            digest = hashlib.sha256(rasters.read(place).tobytes()).hexdigest()
-    return _Checked(item["id"], properties.get("ml-aoi:split", ""), bounds, digest), problems
+        elif asset.get("roles") == ["data"]:
+            values = rasters.read(place)
+            pixels.update(values.tobytes())
+            varied = varied or _varies(values)
+    # Chips without a feature, all sea or all empty, are alike and no twins.
+    digest = pixels.hexdigest() if varied else ""
+    return Checked(item["id"], properties.get("ml-aoi:split", ""), bounds, digest), problems
+
+
+def _varies(values: np.ndarray) -> bool:
+    bands = (band[np.isfinite(band)] for band in values)
+    return any(band.size and band.min() < band.max() for band in bands)
+
+
+def _misplaced(key: str, grid, stated: dict) -> list:
+    tolerance = grid.pixel_size[0] * 0.01
+    wanted = [float(v) for v in stated["proj:transform"]][:6]
+    crs = stated.get("proj:code") or stated.get("proj:wkt2") or ""
+    problems = []
+    same = [grid.height, grid.width] == stated["proj:shape"]
+    for own, said in ((grid.transform, wanted), (grid.bounds, stated["proj:bbox"])):
+        same = same and np.allclose(own, said, rtol=0, atol=tolerance)
+    if not same:
+        problems.append(("georeference", f"asset {key} does not lie where the item says"))
+    if not rasters.same_crs(grid.crs, crs):
+        problems.append(("georeference", f"asset {key} has another CRS than the item"))
+    return problems
 
 
 def _code_problems(labels: np.ndarray, codes: set) -> list:
@@ -248,48 +252,23 @@ def _code_problems(labels: np.ndarray, codes: set) -> list:
     return [("codes", f"code {unknown[0]} is not in the taxonomy")] if unknown else []
 
 
-def _splits(chips: list, manifest: dict) -> list:
-    try:
-        buffer = float((manifest.get("settings") or {}).get("buffer") or 0.0)
-    except (TypeError, ValueError):
-        buffer = 0.0
-    findings = []
-    boxes = np.array([c.bounds for c in chips]).reshape(-1, 4)
-    names = np.array([c.split for c in chips])
-    for chip in chips:
-        gaps = split.distance(np.array(chip.bounds), boxes)
-        other = names != chip.split
-        for index in np.flatnonzero(other & (gaps < 0)):
-            detail = f"{chip.split} chip overlaps {chips[index].id} of {chips[index].split}"
-            findings.append(Finding("leak", chip.id, detail))
-        near = other & (gaps >= 0) & (gaps < buffer * (1 - 1e-6))
-        for index in np.flatnonzero(near):
-            detail = f"{gaps[index]:g} from {chips[index].id} of another split, buffer {buffer:g}"
-            findings.append(Finding("leak", chip.id, detail))
-    return findings + _twins(chips)
-
-
-def _twins(chips: list) -> list:
-    """Chips of different splits with the very same pixels."""
-    seen: dict = {}
-    findings = []
-    for chip in chips:
-        other = seen.setdefault(chip.digest, chip)
-        if chip.digest and other.split != chip.split:
-            detail = f"same pixels as {other.id} of {other.split}"
-            findings.append(Finding("leak", chip.id, detail))
-    return findings
-
-
 def _counts(root: Path, chips: list, manifest: dict) -> list:
-    stated = (manifest.get("report") or {}).get("chips")
+    report = manifest.get("report")
+    stated = report.get("chips") if isinstance(report, dict) else None
     findings = []
     if stated != len(chips):
         detail = f"the manifest says {stated} chips, {len(chips)} are there"
         findings.append(Finding("counts", MANIFEST, detail))
     index = root / "index.csv"
-    if index.is_file():
-        rows = max(0, len(index.read_text(encoding="utf-8").splitlines()) - 1)
-        if rows != len(chips):
-            findings.append(Finding("counts", "index.csv", f"{rows} rows for {len(chips)} chips"))
+    if not index.is_file():
+        return findings
+    with open(index, encoding="utf-8", newline="") as f:
+        rows = {row.get("id"): row.get("split") for row in csv.DictReader(f)}
+    if len(rows) != len(chips):
+        detail = f"{len(rows)} rows for {len(chips)} chips"
+        findings.append(Finding("counts", "index.csv", detail))
+    for chip in chips:
+        if rows.get(chip.id) != chip.split:
+            detail = f"the item says {chip.split}, the index {rows.get(chip.id)}"
+            findings.append(Finding("counts", chip.id, detail))
     return findings

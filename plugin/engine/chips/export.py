@@ -14,7 +14,7 @@ from ..errors import ConcordError
 from ..progress import SILENT, Progress
 from . import describe, stac, writers
 from .plan import Planned
-from .prepare import Plan, prepare
+from .prepare import Plan, lacking, prepare
 from .store import Entry, Store
 from .wish import ExportWish, check
 
@@ -113,8 +113,16 @@ def _cut(store: Store, layout: Plan, setup, formats, progress: Progress) -> None
         store.add(entry)
         done += 1
         progress.report(done, len(layout.kept), "Cutting chips", "chips")
-    if not any(True for _ in store.entries()):
+    refused = {name for name, _ in store.refused()}
+    kept = [p for p in layout.kept if p.chip.id not in refused]
+    if not kept:
         raise ConcordError("No chip holds image data; choose images that cover the labels.")
+    missing = lacking(layout.kept, kept)
+    if missing:
+        raise ConcordError(
+            f"The images cover no chip of {missing[0]}; choose another SEED or images that cover "
+            "the labels."
+        )
 
 
 def _write_chip(store: Store, p: Planned, layout: Plan, setup, formats) -> Entry:

@@ -112,9 +112,14 @@ def _prefix(crs: str) -> str:
     return str(code) if code else "x" + hashlib.sha256(crs.encode()).hexdigest()[:8]
 
 
-def chip_id(crs_prefix: str, bounds: tuple, pixel: tuple) -> str:
-    """EPSG code, column and row of a chip's upper left corner, in pixels from the CRS's origin."""
-    return f"{crs_prefix}_{round(bounds[0] / pixel[0])}_{round(bounds[3] / pixel[1])}"
+def _corner(grid: Grid) -> tuple:
+    """Whole pixels from the origin of the CRS to the grid's corner, (right, up).
+
+    Rounded at 0.377, because grids are shifted by halves, thirds or quarters of a pixel and must
+    not fall to either side by rounding noise.
+    """
+    col, row = grid.colrow(0.0, 0.0)
+    return math.floor(-col + 0.377), math.floor(row + 0.377)
 
 
 def chip_grid(
@@ -156,11 +161,11 @@ def chip_grid(
 
 def chips_of(grid: Grid, windows, cell_km: float = 0.0) -> list:
     """The chips of windows of a grid, with their ids."""
-    prefix, pixel = _prefix(grid.crs), grid.pixel_size
+    prefix, (left, top) = _prefix(grid.crs), _corner(grid)
     chips = []
     for window in windows:
-        bounds = grid.sub(window).bounds
-        chips.append(Chip(chip_id(prefix, bounds, pixel), window, bounds))
+        name = f"{prefix}_{left + window.col}_{top - window.row}"
+        chips.append(Chip(name, window, grid.sub(window).bounds))
     if cell_km:
         spots = rasters.transform_points([c.centre for c in chips], grid.crs, "EPSG:4326")
         chips = [

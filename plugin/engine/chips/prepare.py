@@ -40,7 +40,10 @@ def prepare(
         whole: look at the images first, because a format numbers its chips without gaps.
     """
     reader = LabelReader(stack, labels, consensus, wish)
-    scheme = reader.mask.taxonomy(wish.taxonomy)
+    if hasattr(reader.mask, "codes"):  # a raster is read for its codes, which can be cancelled
+        scheme = reader.mask.taxonomy(wish.taxonomy, reader.mask.codes(progress))
+    else:
+        scheme = reader.mask.taxonomy(wish.taxonomy)
     _check_objects(wish, scheme)
     chips = _chips(reader, wish)
     passed, rejected = _gate(chips, reader, wish.gate, progress.part(0, 60))
@@ -135,9 +138,7 @@ def _split(passed, grid, wish: ExportWish, scheme, images) -> tuple:
         names = domains.of_chips(passed, wish.split_by, wish.regions, images)
         assigned, outside = domains.assign(passed, names, wish.shares, wish.seed, scheme.codes)
     kept, near = split.apart(assigned, buffer)
-    wanted = {p.split for p in assigned}
-    missing = [name for name in split.SPLITS
-               if name in wanted and not any(p.split == name for p in kept)]  # fmt: skip
+    missing = lacking(assigned, kept)
     if missing:
         raise ConcordError(
             f"The buffer of {buffer:g} map units leaves no chip for {missing[0]}; choose a smaller "
@@ -146,6 +147,12 @@ def _split(passed, grid, wish: ExportWish, scheme, images) -> tuple:
     dropped = [(p.chip.id, f"{p.split} chip within the buffer of another split") for p in near]
     dropped += [(p.chip.id, "in no split polygon") for p in outside]
     return kept, block, buffer, dropped
+
+
+def lacking(assigned: list, kept: list) -> list:
+    """The splits that some chip was dealt to and that hold none of the kept ones."""
+    wanted = {p.split for p in assigned} - {p.split for p in kept}
+    return [name for name in split.SPLITS if name in wanted]
 
 
 def dates_of(wish: ExportWish, imagery) -> list:

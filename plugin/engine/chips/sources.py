@@ -224,8 +224,8 @@ def open_images(stack, imagery, grid: Grid, wish, dates: list) -> list:
         stack.callback(image.close)
         if not image.touches(grid.bounds):
             raise ConcordError(
-                f"The image {Path(path).name} does not overlap the labels; leave it out or choose "
-                "another."
+                f"No chip holds image data of {Path(path).name}, which does not overlap the "
+                "labels; leave it out or choose another."
             )
         images.append(image)
     if wish.dates == "median":

@@ -6,6 +6,7 @@ classification 2.0. ``label:properties`` and the class group's name are null for
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from pathlib import Path
@@ -25,14 +26,17 @@ EXTENSIONS = [
 ]
 SAR = f"{_BASE}/sar/v1.3.0/schema.json"
 _TIFF = "image/tiff; application=geotiff"
-RESERVED = ("label", "consensus", "instance", "boundary", "weight")
+RESERVED = ("label", "labels", "consensus", "instance", "boundary", "weight")  # as file or key
 UNKNOWN_START, UNKNOWN_END = "1970-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 
 
 def date_in(name: str) -> str:
     """A date written in a file name as YYYYMMDD or YYYY-MM-DD, as ISO, or ''."""
     match = re.search(r"(?<!\d)((?:19|20)\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)", name)
-    return "-".join(match.groups()) if match else ""
+    try:
+        return datetime.date(*map(int, match.groups())).isoformat() if match else ""
+    except ValueError:  # such as 31 February
+        return ""
 
 
 def _when(dates: list) -> dict:

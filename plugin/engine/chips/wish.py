@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..errors import ConcordError
-from . import domains, tables, writers
+from . import domains, stac, tables, writers
 from .curate import Curate
 from .plan import Gate
 
@@ -113,6 +114,14 @@ def check(wish: ExportWish, imagery, labels, consensus: str | None) -> list:
         raise ConcordError(
             "The licence of the chips is missing; give an SPDX id such as CC-BY-4.0."
         )
+    if re.fullmatch(r"[A-Za-z0-9.+-]+", wish.licence) is None:
+        raise ConcordError(
+            f"'{wish.licence}' is no SPDX id; give one such as CC-BY-4.0, or 'other'."
+        )
+    if wish.date and stac.date_in(wish.date) != wish.date:
+        raise ConcordError(f"The date '{wish.date}' is no day; give it as 2021-06-30.")
+    if (wish.block or 0.0) < 0 or (wish.buffer or 0.0) < 0:
+        raise ConcordError("BLOCK and BUFFER are lengths; give numbers above 0.")
     formats = writers.chosen(wish.formats)
     for name, allowed in _CHOICES.items():
         if getattr(wish, name) not in allowed:

@@ -12,14 +12,14 @@ from .. import pictures, rasters, report
 from ..errors import ConcordError
 from ..labels import ClassRaster
 from ..progress import SILENT, Progress
-from ..taxonomy import IGNORE, NO_DATA, Taxonomy, of_raster
+from ..taxonomy import IGNORE, NO_DATA, Taxonomy, load, of_raster
 from . import aggregate
 from .votes import Ballot, Patterns
 
 METHODS = ("majority", "dawidskene", "gold")
 
 
-def shared_taxonomy(paths, given: str = "") -> Taxonomy:
+def shared_taxonomy(paths, given: str = "", progress: Progress = SILENT) -> Taxonomy:
     """The scheme of several class rasters: the one given, else the first raster's own table.
 
     Raises:
@@ -31,12 +31,15 @@ def shared_taxonomy(paths, given: str = "") -> Taxonomy:
     for path in paths:
         with ClassRaster(path) as raster:
             infos.append(raster.info)
-            codes.append(raster.codes())
+            codes.append(raster.codes(progress))
+    if given:  # raster by raster, so that a refusal names the right one
+        scheme = load(given)
+        for info, present in zip(infos, codes):
+            scheme.check(present, info.path)
+        return scheme
     named = next((i for i in infos if i.categories), infos[0])
     everything = sorted(set().union(*codes))
-    taxonomy = of_raster(named, everything, given)
-    for info, present in zip(infos, codes):
-        taxonomy.check(present, info.path)
+    taxonomy = of_raster(named, everything)
     if not taxonomy.classes:
         raise ConcordError(f"{paths[0]} holds no class at all; choose annotated rasters.")
     return taxonomy
@@ -62,7 +65,7 @@ def combine(
     if method == "gold" and not gold:
         raise ConcordError("The method gold needs a GOLD raster; choose one or another method.")
     started = time.monotonic()
-    scheme = shared_taxonomy(annotations, taxonomy)
+    scheme = shared_taxonomy(annotations, taxonomy, progress)
     with Ballot(annotations, scheme.codes) as ballot:
         numbers, patterns = ballot.count(progress.part(0, 45))
         if method == "majority":
@@ -82,7 +85,7 @@ def combine(
 def _gold_counts(ballot, numbers, gold: str, scheme: Taxonomy, progress: Progress) -> np.ndarray:
     counts = np.zeros((len(numbers), len(scheme.classes)))
     with ClassRaster(gold, ballot.grid) as truth:
-        scheme.check(truth.codes(), gold)
+        scheme.check(truth.codes(progress), gold)
         tiles = ballot.tiles()
         for done, tile in enumerate(tiles):
             progress.report(done, len(tiles), "Reading gold pixels")

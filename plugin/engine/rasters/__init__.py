@@ -1,6 +1,7 @@
 """Windowed reads, reads on another grid, and atomic writes: the only room that imports rasterio."""
 
 from .environment import (
+    bounds_on,
     crs_is_geographic,
     environment,
     epsg,
@@ -19,6 +20,7 @@ __all__ = [
     "Raster",
     "RasterInfo",
     "Writer",
+    "bounds_on",
     "burn",
     "crs_is_geographic",
     "encode",
