@@ -13,14 +13,21 @@ from ..errors import ConcordError
 
 
 def has_parquet() -> bool:
-    return not packages.missing("pyarrow")
+    """Asked by importing it: a pyarrow for another numpy is found and cannot be used."""
+    if packages.missing("pyarrow"):
+        return False
+    try:
+        import pyarrow.parquet  # noqa: F401 (the question is whether it can be)
+    except ImportError:
+        return False
+    return True
 
 
 def require_parquet() -> None:
     """Raise ConcordError when Parquet cannot be written here."""
     if not has_parquet():
         raise ConcordError(
-            "A Parquet index needs the Python package pyarrow; install it with 'python3 -m pip "
+            "Parquet needs a pyarrow that fits QGIS's numpy; install it with 'python3 -m pip "
             "install pyarrow' in QGIS's Python, or choose csv."
         )
 
