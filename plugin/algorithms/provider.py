@@ -18,8 +18,12 @@ from .coverage import Coverage
 from .createcampaign import CreateCampaign
 from .encodescene import EncodeScene
 from .exportchips import ExportChips
+from .importchips import ImportChips
 from .loadscene import LoadScene
 from .modelcard import ModelCard
+from .parceltable import ParcelTable
+from .pointchips import PointChips
+from .previewchips import PreviewChips
 from .refinelabels import RefineLabels
 from .revertproposals import RevertProposals
 from .runmodel import RunModel
@@ -53,6 +57,10 @@ ALGORITHMS = (
     CampaignReport,
     ExportChips,
     CheckChips,
+    PreviewChips,
+    ImportChips,
+    PointChips,
+    ParcelTable,
 )
 ICON = Path(__file__).resolve().parents[2] / "resources" / "icons" / "concord.svg"
 

@@ -3,6 +3,7 @@
 from .environment import (
     bounds_on,
     crs_is_geographic,
+    environment,
     epsg,
     metres_per_pixel,
     same_crs,
@@ -13,7 +14,7 @@ from .environment import (
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
 from .stacking import StackBand, write_stack
 from .vectors import burn, polygons
-from .writing import Writer, png, write
+from .writing import Writer, encode, png, write
 
 __all__ = [
     "BandInfo",
@@ -24,6 +25,8 @@ __all__ = [
     "bounds_on",
     "burn",
     "crs_is_geographic",
+    "encode",
+    "environment",
     "epsg",
     "info",
     "metres_per_pixel",

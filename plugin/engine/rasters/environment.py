@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import threading
 from pathlib import Path
 
 import rasterio
@@ -22,12 +23,29 @@ from ..grid import Grid, Window
 
 # Else GDAL keeps blocks in a twentieth of the machine's memory, whatever a run needs.
 _CACHE_MB = 192
+_thread = threading.local()
 _PROJ_DATA = Path(rasterio.__file__).parent / "proj_data"
 
 
 @contextlib.contextmanager
 def environment():
-    """The rasterio environment in which PROJ finds the data that belong to it."""
+    """The rasterio environment in which PROJ finds the data that belong to it.
+
+    Inside one of this thread nothing more is done, so that many small calls share it.
+    """
+    if getattr(_thread, "inside", False):
+        yield
+        return
+    _thread.inside = True
+    try:
+        with _entered():
+            yield
+    finally:
+        _thread.inside = False
+
+
+@contextlib.contextmanager
+def _entered():
     if not _PROJ_DATA.is_dir():  # a distribution's build shares QGIS's PROJ; nothing to pin
         with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
             yield

@@ -143,6 +143,19 @@ def write(path: str | Path, array: np.ndarray, grid: Grid, **description) -> Non
 
 
 @in_environment
+def encode(array: np.ndarray, grid: Grid, **description) -> bytes:
+    """The bytes of a GeoTIFF of a whole array, as ``write`` would store it; see ``Writer``."""
+    array = array[None] if array.ndim == 2 else array
+    writer = Writer("", grid, array.shape[0], array.dtype.name, **description)
+    with MemoryFile() as memory:
+        with memory.open(**writer._profile()) as dataset:
+            writer._dataset = dataset
+            writer._describe()
+            dataset.write(array)
+        return bytes(memory.getbuffer())
+
+
+@in_environment
 def png(rgb: np.ndarray) -> bytes:
     """An RGB array (rows, cols, 3) of uint8 as PNG bytes."""
     rows, cols, _ = rgb.shape
