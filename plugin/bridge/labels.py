@@ -233,6 +233,7 @@ def label_at(layer: QgsVectorLayer, point: QgsPointXY, crs, project) -> tuple | 
     try:
         spot = move.transform(point)
         around = QgsRectangle(spot.x(), spot.y(), spot.x(), spot.y())
+        around.grow(1e-9 * max(1.0, abs(spot.x()), abs(spot.y())))  # an empty one finds all
         here = QgsGeometry.fromPointXY(spot)
         request = QgsFeatureRequest().setFilterRect(around)
         hits = [f for f in layer.getFeatures(request) if f.geometry().intersects(here)]
@@ -240,7 +241,7 @@ def label_at(layer: QgsVectorLayer, point: QgsPointXY, crs, project) -> tuple | 
             return None
         feature = min(hits, key=lambda hit: hit.geometry().area())
         outline = feature.geometry()
-        outline.transform(move, QgsCoordinateTransform.TransformDirection.ReverseTransform)
+        outline.transform(QgsCoordinateTransform(layer.crs(), crs, project))
     except QgsCsException:
         return None
     return outline, feature.id()

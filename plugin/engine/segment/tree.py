@@ -156,8 +156,8 @@ def _merge(state: dict, near: list, a: int, b: int, cost: float) -> int:
     state["children"].append((a, b))
     state["cost"].append(max(cost, state["cost"][a], state["cost"][b]))
     joined: dict = {}
+    state["stats"][a], state["stats"][b] = _border(near[a]), _border(near[b])
     for child, other in ((a, b), (b, a)):
-        state["stats"][child] = _border(near[child])
         for neighbour, shared in near[child].items():
             near[neighbour].pop(child, None)
             if neighbour == other:
