@@ -113,6 +113,33 @@ def zoom_to(canvas, qtbot, point, width=250):
     qtbot.waitUntil(lambda: not canvas.isDrawing(), timeout=LONG)
 
 
+def test_closing_the_panel_ends_prompting(prompting, iface, desktop):
+    canvas = prompting._canvas
+    prompting.setVisible(False)
+    desktop.settle()
+    assert canvas.mapTool() is not prompting.tool
+    prompting.setVisible(True)
+    prompting.start_button.click()
+    assert canvas.mapTool() is prompting.tool
+    prompting.close()
+    desktop.settle()
+    assert canvas.mapTool() is not prompting.tool and not prompting.start_button.isChecked()
+    prompting.setVisible(True)
+
+
+def test_another_tab_in_front_does_not_end_prompting(prompting, plugin, desktop):
+    plugin.action.trigger()  # all five panels, one behind the other
+    desktop.settle()
+    plugin.show_panel("annotate")
+    desktop.settle()
+    if prompting._canvas.mapTool() is not prompting.tool:
+        prompting.start_button.click()
+    plugin.show_panel("models")
+    desktop.settle()
+    assert prompting._canvas.mapTool() is prompting.tool
+    plugin.show_panel("annotate")
+
+
 @pytest.mark.parametrize("model", ["regions", "standin-click"])
 def test_a_hundred_prompts(prompting, qtbot, iface, mosaic, model):
     panel, canvas = prompting, prompting._canvas

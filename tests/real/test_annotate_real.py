@@ -62,7 +62,6 @@ def test_a_scripted_annotator(real_data, mosaic, model, what):
     least = LEAST[(model, what)]
     found = [figures[f"iou_{n}"] for n in (1, 3, 5)]
     assert all(a >= b for a, b in zip(found, least)), (found, least)
-    assert found[2] > found[0]
 
 
 def test_the_answer_does_not_depend_on_the_view(mosaic):

@@ -25,6 +25,7 @@ _LINE = (
     -0.6455, -0.2454, -0.0265, -0.1039, 0.2044, -0.0115, 0.0304, 0.4597, 0.0338, 0.028, 0.0072,
     -0.2557,
 )  # fmt: skip
+_MODEST = 0.5  # IoU that a correction as large as the whole answer has to make up for
 _APART = 0.35  # of the log of the area between two candidates
 
 
@@ -203,7 +204,9 @@ class _Answer:
             # What is added must not swallow the picture, what is taken away not the object.
             limit = max(self.tree.area[leaf], self._area(chosen) * (0.9 if not label else 3.0))
             nodes = [node for node in nodes if self.tree.area[node] <= limit] or [leaf]
-            best = nodes[int(np.argmax(self.quality[nodes]))]
+            # A correction is rather small: what was right before should stay.
+            share = self.tree.area[nodes] / max(self._area(chosen), 1.0)
+            best = nodes[int(np.argmax(self.quality[nodes] - _MODEST * np.minimum(share, 1)))]
             chosen[self.members(best)] = bool(label)
         return chosen & self.usable
 
