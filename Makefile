@@ -17,7 +17,7 @@ export CONCORD_DATA := $(abspath $(CONCORD_DATA))
 endif
 
 .PHONY: help setup setup-dev run test lint format process desktop screenshots bench package \
-	test-qgis340 clean
+	test-qgis340 sam-export clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -31,6 +31,7 @@ help:
 	@echo "make bench               benchmarks, into out/bench.json"
 	@echo "make package             the zip for the plugin store, into dist/"
 	@echo "make test-qgis340        the same tests on QGIS 3.40, unpacked into .build/qgis340"
+	@echo "make sam-export CHECKPOINT=file.pth   SAM to an ONNX pair checked against torch, into OUT="
 	@echo "make clean               remove everything made, but .venv"
 
 # --- set-up: one stamp a step, so that a second call does nothing -----------------------------
@@ -104,6 +105,20 @@ package: setup
 test-qgis340: export CONCORD_QGIS := $(abspath .build/qgis340/root)
 test-qgis340: setup-dev .build/qgis340/ok
 	$(run_tests)
+
+.build/sam/ok: resources/sam/requirements-sam.txt
+	@echo "Set-up: torch and segment-anything in .build/sam (a minute)"
+	@/usr/bin/python3 -m venv .build/sam
+	@.build/sam/bin/python -m pip install -q --disable-pip-version-check --no-input -r $<
+	@.build/sam/bin/python -m pip install -q --disable-pip-version-check --no-input --no-deps \
+		segment-anything==1.0
+	@touch $@
+
+# CHECKPOINT=random:vit_b makes random weights of the true shapes, for tests/real/test_sam_oracle.py.
+OUT ?= .build/sam-models
+sam-export: .build/sam/ok
+	@[ -n '$(CHECKPOINT)' ] || { echo "Name a checkpoint: make sam-export CHECKPOINT=file.pth"; exit 2; }
+	@.build/sam/bin/python -W ignore resources/sam/sam_export.py '$(CHECKPOINT)' '$(OUT)'
 
 clean:
 	rm -rf .build dist out .qgis-settings .pytest_cache .ruff_cache .hypothesis

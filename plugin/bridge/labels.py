@@ -10,7 +10,10 @@ from qgis.core import (
     QgsCoordinateTransform,
     QgsCoordinateTransformContext,
     QgsCsException,
+    QgsFeatureRequest,
     QgsGeometry,
+    QgsPointXY,
+    QgsRectangle,
     QgsVectorFileWriter,
     QgsVectorLayer,
     QgsVectorLayerUtils,
@@ -222,6 +225,35 @@ def _fitting(layer, shape: QgsGeometry) -> QgsGeometry:
             )
         )
     return fitting[0]
+
+
+def label_at(layer: QgsVectorLayer, point: QgsPointXY, crs, project) -> tuple | None:
+    """(outline in `crs`, id) of the smallest label at a point given in `crs`; None without one."""
+    move = QgsCoordinateTransform(crs, layer.crs(), project)
+    try:
+        spot = move.transform(point)
+        around = QgsRectangle(spot.x(), spot.y(), spot.x(), spot.y())
+        around.grow(1e-9 * max(1.0, abs(spot.x()), abs(spot.y())))  # an empty one finds all
+        here = QgsGeometry.fromPointXY(spot)
+        request = QgsFeatureRequest().setFilterRect(around)
+        hits = [f for f in layer.getFeatures(request) if f.geometry().intersects(here)]
+        if not hits:
+            return None
+        feature = min(hits, key=lambda hit: hit.geometry().area())
+        outline = feature.geometry()
+        outline.transform(QgsCoordinateTransform(layer.crs(), crs, project))
+    except QgsCsException:
+        return None
+    return outline, feature.id()
+
+
+def save(layer: QgsVectorLayer) -> None:
+    """Commit a label layer and stay in edit mode. Raises ConcordError with the provider's words."""
+    if not layer.commitChanges(False):
+        errors = "; ".join(layer.commitErrors())
+        raise ConcordError(
+            tr("{name} could not be saved ({why}).").format(name=layer.name(), why=errors)
+        )
 
 
 def next_object(layer: QgsVectorLayer) -> int:

@@ -39,3 +39,9 @@ def encoded(desk, bounds: tuple, scale: float) -> bool:
     if missing:
         desk.encode(missing[0])
     return bool(missing)
+
+
+def likened(desk, examples: list, bounds: tuple, scale: float) -> list:
+    """Objects like the examples, as (answer, outlines, composite, model)."""
+    found = desk.similar(examples, bounds, scale)
+    return [(a, desk.outlines(a), desk.composite.text, desk.provider.id) for a in found]

@@ -7,11 +7,6 @@ from pathlib import Path
 
 from qgis.core import (
     Qgis,
-    QgsCoordinateTransform,
-    QgsCsException,
-    QgsFeatureRequest,
-    QgsGeometry,
-    QgsRectangle,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtGui import QColor
@@ -26,6 +21,7 @@ from qgis.PyQt.QtWidgets import (
 from ..bridge import labels, layers, settings
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .annotate_checkpoint import CheckpointButton
 from .annotate_fields import FieldsBox
 from .annotate_finish import FinishBox
 from .annotate_journal import JournalKeeper
@@ -54,8 +50,7 @@ class AnnotatePanel(Panel):
         self._build_labels()
         self._build_image()
         self._build_buttons()
-        self._build_finish()
-        self._build_keys()
+        self._build_rest()
         self._connect(canvas)
 
     def _build_labels(self) -> None:
@@ -90,7 +85,10 @@ class AnnotatePanel(Panel):
         tip = tr("The bands the model sees; kept with every label")
         row(layout, tr("C&omposite"), self.composite, tip)
         self.model = prompt_model_combo()
-        row(layout, tr("&Model"), self.model, tr("Regions needs no model and works everywhere"))
+        self.checkpoint = CheckpointButton(self)
+        line = side_by_side(self.model, self.checkpoint)
+        tip = tr("Regions needs no model and works everywhere")
+        row(layout, tr("&Model"), line, tip, self.model)
         self.preview = QCheckBox(tr("Show what a click would give"))
         self.preview.setToolTip(tr("Works where the map was prepared, a moment after it stands"))
         self.preview.setChecked(str(settings.value("preview", "true")).lower() == "true")
@@ -120,8 +118,15 @@ class AnnotatePanel(Panel):
         self.keep_button.setToolTip(tr("Write accepted labels into the file; editing goes on"))
         self.keep_button.clicked.connect(lambda: self._guarded(self.save))
         self.body.addWidget(side_by_side(self.accept_button, self.drop_button, self.keep_button))
+        self.similar_button = QPushButton(tr("Find similar in view"))
+        self.similar_button.setToolTip(tr("Look for objects like the last ones you accepted"))
+        self.similar_button.clicked.connect(self.session.find_similar)
+        self.all_button = QPushButton(tr("Accept all similar"))
+        self.all_button.setToolTip(tr("Write every similar object that is shown"))
+        self.all_button.clicked.connect(self.accept_all)
+        self.body.addWidget(side_by_side(self.similar_button, self.all_button))
 
-    def _build_finish(self) -> None:
+    def _build_rest(self) -> None:
         column = self.section(tr("Outlines"), collapsed=True)
         self.finish = FinishBox()
         column.addWidget(self.finish)
@@ -129,8 +134,6 @@ class AnnotatePanel(Panel):
         self.fields = FieldsBox()
         self.fields.changed.connect(self.refresh)
         column.addWidget(self.fields)
-
-    def _build_keys(self) -> None:
         column = self.section(tr("Keys on the map"))
         column.addLayout(legend(self.keys))
 
@@ -148,6 +151,7 @@ class AnnotatePanel(Panel):
         self.tool.left.connect(self.session.leave)
         self.tool.grown.connect(self.session.grow)
         self.tool.pointed.connect(self.refine_at)
+        self.tool.similar.connect(self.session.find_similar)
         self.tool.accepted.connect(self.accept)
         self.tool.dropped.connect(self.session.clear)
         self.tool.undone.connect(self.session.undo)
@@ -199,6 +203,7 @@ class AnnotatePanel(Panel):
     def _reconfigure(self, *_) -> None:
         image = self.image.currentLayer()
         self.session.clear()
+        self.session.examples = []
         self.session.settings = (
             {
                 "IMAGE": image,
@@ -277,24 +282,12 @@ class AnnotatePanel(Panel):
         layer = self.labels.currentLayer()
         if layer is None:
             return
-        move = QgsCoordinateTransform(
-            self._canvas.mapSettings().destinationCrs(), layer.crs(), self.project
-        )
-        try:
-            spot = move.transform(point)
-        except QgsCsException:
-            return
-        around = QgsRectangle(spot.x(), spot.y(), spot.x(), spot.y())
-        request = QgsFeatureRequest().setFilterRect(around)
-        here = QgsGeometry.fromPointXY(spot)
-        hits = [f for f in layer.getFeatures(request) if f.geometry().intersects(here)]
-        if not hits:
+        crs = self._canvas.mapSettings().destinationCrs()
+        found = labels.label_at(layer, point, crs, self.project)
+        if found is None:
             self.say(tr("There is no label to refine; point at one."))
-            return
-        feature = min(hits, key=lambda hit: hit.geometry().area())
-        outline = feature.geometry()
-        outline.transform(move, QgsCoordinateTransform.TransformDirection.ReverseTransform)
-        self.session.set_shape(outline, feature.id())
+        else:
+            self.session.set_shape(*found)
 
     def _style_if_plain(self, layer: QgsVectorLayer) -> None:
         """A layer made before its classes were chosen gets their colours now."""
@@ -314,12 +307,12 @@ class AnnotatePanel(Panel):
     def _crs_changed(self) -> None:
         self.session.clear()  # points of another CRS would lie elsewhere
 
-    def accept(self) -> None:
-        """Write the proposal that is shown as one feature in one undo step."""
+    def accept(self) -> bool:
+        """Write the proposal that is shown as one feature in one undo step; True when it is."""
         candidate, entry = self.session.chosen, self.classes.entry
         if candidate is None or entry is None:
             self.say(tr("Nothing to accept yet; click an object on the map."))
-            return
+            return False
         values = {
             "class": entry.code,
             "class_name": entry.name,
@@ -346,9 +339,18 @@ class AnnotatePanel(Panel):
             )
         except ConcordError as error:
             self.fail(str(error))
-            return
+            return False
         self.say(tr("Accepted as {name}.").format(name=entry.name))
-        self.session.next_object()
+        self.session.taken()
+        return True
+
+    def accept_all(self) -> None:
+        """Accept every similar object, one undo step each; one that does not fit stays shown."""
+        count = 0
+        while self.session.alike and self.session.chosen is not None and self.accept():
+            count += 1
+        if count:
+            self.say(tr("Accepted {n} objects.").format(n=count))
 
     def save(self) -> None:
         """Commit the label layer and stay in edit mode."""
@@ -356,11 +358,7 @@ class AnnotatePanel(Panel):
         if layer is None or not layer.isEditable():
             self.say(tr("Nothing to save."))
             return
-        if not layer.commitChanges(False):
-            errors = "; ".join(layer.commitErrors())
-            raise ConcordError(
-                tr("{name} could not be saved ({why}).").format(name=layer.name(), why=errors)
-            )
+        labels.save(layer)
         self.say(tr("Saved {name}.").format(name=layer.name()))
         self._show_state()
 
@@ -376,6 +374,8 @@ class AnnotatePanel(Panel):
         ready = session.chosen is not None and not session.busy
         self.accept_button.setEnabled(ready and self.classes.entry is not None)
         self.drop_button.setEnabled(not session.empty)
+        self.all_button.setEnabled(ready and session.alike)
+        self.similar_button.setEnabled(bool(session.examples and session.settings))
         layer = self.labels.currentLayer()
         self.keep_button.setEnabled(layer is not None and layer.isModified())
         on = self._canvas.mapTool() is self.tool
@@ -394,5 +394,6 @@ class AnnotatePanel(Panel):
         self.tool.deleteLater()  # the canvas owns it and lives on
         self.session.release()
         self.journal.release()
+        self.checkpoint.release()
         self.keys.release()
         super().release()

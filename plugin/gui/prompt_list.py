@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsGeometry, QgsPointXY, QgsRectangle
+from dataclasses import dataclass
+
+from qgis.core import QgsCoordinateReferenceSystem, QgsGeometry, QgsPointXY, QgsRectangle
 
 from ..bridge.text import tr
 from .prompt_tool import ADD
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One mask for the object, in the CRS the algorithm gave it in."""
+
+    geometry: QgsGeometry
+    crs: QgsCoordinateReferenceSystem
+    score: float | None
+    answer: object = None
+    composite: str = ""
+    model: str = ""
 
 
 class PromptList:
@@ -55,6 +69,11 @@ class PromptList:
         return self._last("shape")
 
     @property
+    def alike(self) -> bool:
+        """True when similar objects are shown."""
+        return self._last("similar") is not None
+
+    @property
     def usable(self) -> bool:
         """True when they point at something; points that remove do not."""
         adding = any(label == ADD for _point, label in self.points)
@@ -71,6 +90,8 @@ class PromptList:
             found.append(tr("box"))
         if self.shape is not None:
             found.append(tr("old outline"))
+        if self.alike:
+            found.append(tr("similar objects"))
         return found
 
     def text(self) -> str:
@@ -82,6 +103,8 @@ class PromptList:
             parts.append("box " + " ".join(f"{value:.8g}" for value in spots))
         if self.shape is not None:
             parts.append("outline")
+        if self.alike:
+            parts.append("similar")
         return "; ".join(parts)
 
     def state(self) -> dict:

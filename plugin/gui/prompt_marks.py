@@ -20,8 +20,8 @@ class PromptMarks:
         self._items: list = []
         self._preview: QgsRubberBand | None = None
 
-    def draw(self, points, box, shape, proposal) -> None:
-        """Show these prompts and this proposal in place of the earlier ones."""
+    def draw(self, points, box, shape, proposal, others=()) -> None:
+        """Show these prompts and this proposal in place of the earlier ones; `others` thinly."""
         scene = self._canvas.scene()
         for item in self._items:
             scene.removeItem(item)
@@ -30,6 +30,9 @@ class PromptMarks:
             if outline is not None:
                 band = self._band(outline, QColor("#ffffff"), QColor(0, 0, 0, 0), 2)
                 band.setLineStyle(Qt.PenStyle.DashLine)
+        for other in others:
+            if other is not None:
+                self._band(other, PROPOSED, QColor(255, 47, 214, 30), 1)
         if proposal:
             fill = QColor(self.colour)
             fill.setAlpha(110)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -19,7 +19,7 @@ from qgis.PyQt.QtGui import QColor
 from ..bridge import capture, prompt_jobs
 from ..bridge.prompting import PromptWorker
 from ..bridge.text import tr
-from .prompt_list import PromptList
+from .prompt_list import Candidate, PromptList
 from .prompt_marks import PROPOSED, PromptMarks
 from .prompt_question import asked, on_canvas, seen
 from .prompt_tool import ADD
@@ -27,19 +27,8 @@ from .prompt_tool import ADD
 ALGORITHM = "concord:segmentprompts"
 IDLE = 400  # ms without a question before the next tile of the view is prepared
 ASKED = ("prompt", "outline", "similar")  # what the user waits for
+EXAMPLES = 5  # the last ones accepted count
 BOTH = "|"  # between two composites that are tried together
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One mask for the object, in the CRS the algorithm gave it in."""
-
-    geometry: QgsGeometry
-    crs: QgsCoordinateReferenceSystem
-    score: float | None
-    answer: object = None
-    composite: str = ""
-    model: str = ""
 
 
 class PromptSession(QObject):
@@ -51,7 +40,6 @@ class PromptSession(QObject):
     changed = pyqtSignal()
     failed = pyqtSignal(str)
     answered = pyqtSignal(float)  # seconds from the question to the mask on the canvas
-    found = pyqtSignal(list)
 
     def __init__(self, canvas: QgsMapCanvas, parent: QObject | None = None):
         super().__init__(parent)
@@ -65,6 +53,7 @@ class PromptSession(QObject):
         self._turn = self._hover_turn = 0  # answers to an earlier turn are stale
         self._pending = False
         self._asked = 0.0
+        self.examples: list = []  # answers that were accepted, to find similar objects
         self.candidates: list[Candidate] = []
         self._chosen = 0
         self._grow = 0
@@ -172,7 +161,7 @@ class PromptSession(QObject):
                 parts.append(tr("candidate {i} of {n}").format(i=place, n=count))
             if self._grow:
                 parts.append(tr("{n:+d} pixels").format(n=self._grow))
-        elif not self.prompts.usable:
+        elif not self.prompts.usable and not self.alike:
             parts.append(tr("add a point inside the object"))
         return " · ".join(parts)
 
@@ -238,6 +227,40 @@ class PromptSession(QObject):
             self._draw()
         self.changed.emit()
 
+    def find_similar(self) -> None:
+        """Look for objects like the accepted ones in the view."""
+        if not self.settings:
+            return
+        if not self.examples:
+            self.failed.emit(tr("There is no example yet; accept one object first."))
+            return
+        self.clear()
+        examples = list(self.examples)
+        try:
+            bounds, scale = seen(self.canvas, self.settings["IMAGE"].crs())
+        except QgsCsException:
+            return
+        self._post("similar", lambda d: prompt_jobs.likened(d, examples, bounds, scale))
+        self.changed.emit()
+
+    def taken(self) -> None:
+        """The chosen candidate became a label: an example from now on; on to the next object."""
+        if self.chosen is not None and self.chosen.answer is not None:
+            self.examples = [*self.examples, self.chosen.answer][-EXAMPLES:]
+        if self.alike and len(self.candidates) > 1:
+            self.object += 1
+            del self.candidates[self._chosen]
+            self._chosen %= len(self.candidates)
+            self._draw()
+            self.changed.emit()
+        else:
+            self.next_object()
+
+    @property
+    def alike(self) -> bool:
+        """True while the candidates are similar objects, one each, and not views of one."""
+        return self.prompts.alike
+
     def hover(self, point: QgsPointXY) -> None:
         """Show what a click at `point` would give, when its place is prepared."""
         if not self.preview or not self.settings or not self.empty:
@@ -291,14 +314,7 @@ class PromptSession(QObject):
                 for candidate, shapes in zip(self.candidates, result)
             ]
         elif kind == "similar":
-            self.found.emit(
-                [
-                    Candidate(
-                        capture.geometry_of(shapes), self._image_crs(), a.score, a, text, model
-                    )
-                    for a, shapes, text, model in result
-                ]
-            )
+            self._liken(result)
         self._draw()
         self.changed.emit()
         if kind == "prompt":
@@ -306,14 +322,24 @@ class PromptSession(QObject):
         self._idle.start()
 
     def _take(self, result) -> None:
-        crs = self._image_crs()
-        self.candidates, self._chosen = [
-            Candidate(capture.geometry_of(shapes), crs, answer.score, answer, text, model)
-            for answer, shapes, text, model in result
-            if shapes
-        ], 0  # fmt: skip
+        self._put(result)
         if not self.candidates:
             self.failed.emit(tr("No object there; move the point or draw a box."))
+
+    def _liken(self, result) -> None:
+        self._put(result)
+        if self.candidates:
+            self.prompts.add("similar", len(self.candidates))
+        else:
+            self.failed.emit(tr("Nothing similar in the view; accept more examples."))
+
+    def _put(self, result) -> None:
+        crs = self._image_crs()
+        self._chosen, self.candidates = 0, []
+        for answer, shapes, text, model in result:
+            if shapes:
+                shape = capture.geometry_of(shapes)
+                self.candidates.append(Candidate(shape, crs, answer.score, answer, text, model))
 
     def _image_crs(self) -> QgsCoordinateReferenceSystem:
         return self.settings["IMAGE"].crs()
@@ -345,7 +371,9 @@ class PromptSession(QObject):
 
     def _draw(self) -> None:
         shown = self.chosen and self._on_canvas(self.chosen.geometry, self.chosen.crs)
-        self.marks.draw(self.points, self.box, self.prompts.shape, shown)
+        others = [c for c in self.candidates if c is not self.chosen] if self.alike else []
+        others = [self._on_canvas(other.geometry, other.crs) for other in others]
+        self.marks.draw(self.points, self.box, self.prompts.shape, shown, others)
 
     def recolour(self, colour: QColor) -> None:
         """Show the proposal in the colour of its class."""

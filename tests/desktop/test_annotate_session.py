@@ -83,8 +83,12 @@ def prompting(plugin, iface, qtbot, mosaic, tmp_path, new_project):
     panel.start_button.click()
     assert canvas.mapTool() is panel.tool
     yield panel
-    panel._stop()
+    if canvas.mapTool() is panel.tool:
+        panel._stop()
     layer.rollBack()
+    for other in plugin.panels.values():
+        other.hide()
+    plugin.action.setChecked(False)
 
 
 def spot(canvas, point) -> QPoint:
@@ -111,6 +115,33 @@ def zoom_to(canvas, qtbot, point, width=250):
     canvas.setCenter(point)
     canvas.zoomScale(canvas.scale() * width / canvas.extent().width())
     qtbot.waitUntil(lambda: not canvas.isDrawing(), timeout=LONG)
+
+
+def test_closing_the_panel_ends_prompting(prompting, iface, desktop):
+    canvas = prompting._canvas
+    prompting.setVisible(False)
+    desktop.settle()
+    assert canvas.mapTool() is not prompting.tool
+    prompting.setVisible(True)
+    prompting.start_button.click()
+    assert canvas.mapTool() is prompting.tool
+    prompting.close()
+    desktop.settle()
+    assert canvas.mapTool() is not prompting.tool and not prompting.start_button.isChecked()
+    prompting.setVisible(True)
+
+
+def test_another_tab_in_front_does_not_end_prompting(prompting, plugin, desktop):
+    for panel in plugin.panels.values():  # one behind the other
+        panel.show()
+    plugin.show_panel("annotate")
+    desktop.settle()
+    if prompting._canvas.mapTool() is not prompting.tool:
+        prompting.start_button.click()
+    plugin.show_panel("models")
+    desktop.settle()
+    assert prompting._canvas.mapTool() is prompting.tool
+    plugin.show_panel("annotate")
 
 
 @pytest.mark.parametrize("model", ["regions", "standin-click"])

@@ -123,6 +123,22 @@ class Desk:
         """GeoJSON polygons of an answer in the image's CRS."""
         return predict.outline(answer, self.grid, grow)
 
+    def similar(self, examples: list, bounds: tuple, scale: float, most: int = 16) -> list:
+        """Objects like earlier answers under ``bounds`` (map units).
+
+        Raises:
+            ConcordError: the view holds more than ``most`` tiles, or no image.
+        """
+        from . import similar
+
+        window, factor = self.grid.window_of(bounds, "The view"), 2 ** self.level(scale)
+        tiles = places.covering(window, self.grid.width, self.grid.height, self.tile, factor)
+        if len(tiles) > most:
+            raise ConcordError(
+                f"The view holds {len(tiles)} tiles, more than {most}; zoom in to compare."
+            )
+        return similar.find(self._current(), self.composite, self.provider, examples, tiles)
+
     def missing(self, bounds: tuple, scale: float, most: int = 9) -> list:
         """Tiles under ``bounds`` (map units) without encoding, those nearest to the middle first.
 

@@ -100,9 +100,15 @@ def place_of(
     factor = 2**level
     while max(right - left, bottom - top) > tile * factor * (1 - 2 * _MARGIN):
         factor *= 2
-    while factor > 1 and tile * factor >= 2 * max(width, height):
-        factor //= 2  # the whole scene fits already
+    factor = _useful(factor, width, height, tile)
     return at((left + right) / 2, (top + bottom) / 2, width, height, tile, factor)
+
+
+def _useful(factor: int, width: int, height: int, tile: int) -> int:
+    """No coarser than it takes to have the whole scene on one tile."""
+    while factor > 1 and tile * factor >= 2 * max(width, height):
+        factor //= 2
+    return factor
 
 
 def at(x: float, y: float, width: int, height: int, tile: int, factor: int) -> Place:
@@ -115,6 +121,7 @@ def at(x: float, y: float, width: int, height: int, tile: int, factor: int) -> P
 
 def covering(window: Window, width: int, height: int, tile: int, factor: int) -> list:
     """Tiles from which every prompt inside ``window`` is answered, in row order."""
+    factor = _useful(factor, width, height, tile)
     side = tile * factor
     step = side // 2
     found = OrderedDict()
