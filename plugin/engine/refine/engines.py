@@ -19,10 +19,11 @@ DESCRIPTIONS = {
     "shift": "Moves the map back to where its edges meet the image's.",
     "confident": "Relabels pixels that a model trained on other blocks is sure of.",
     "fused": "Classes smoothed along edges, mixed with a model trained on other blocks.",
+    "taught": "A model of the examples judges each segment of the image; needs examples.",
     "outdated": "Relabels whole objects that no longer look like their class on the image.",
 }
-LEARNS = ("confident", "fused")  # these need scikit-learn
-EXAMPLES = ("auto", "fused")  # these can learn from examples
+LEARNS = ("confident", "fused", "taught")  # these need scikit-learn
+EXAMPLES = ("auto", "taught")  # these can learn from examples
 
 
 def engine_of(
@@ -48,18 +49,25 @@ def engine_of(
         raise ConcordError(
             f"The engine {name} cannot learn from examples; use {' or '.join(EXAMPLES)}."
         )
-    if name in ("slic", "felzenszwalb", "watershed"):
+    if name == "taught" and examples is None:
+        raise ConcordError("The engine taught needs examples; give a raster of right labels.")
+    if name in ("slic", "felzenszwalb", "watershed", "auto", "taught"):
         from .segments import SegmentEngine, default_scale
 
-        return SegmentEngine(name, scale or default_scale(metres), folder)
-    return _others(name, folder, examples)
+        scale = scale or default_scale(metres)
+        if name == "auto":
+            from .auto import AutoEngine
+
+            return AutoEngine(examples, scale, folder)
+        if name == "taught":
+            from .taught import TaughtEngine
+
+            return TaughtEngine(examples, scale, folder)
+        return SegmentEngine(name, scale, folder)
+    return _others(name, folder)
 
 
-def _others(name: str, folder, examples):
-    if name == "auto":
-        from .auto import AutoEngine
-
-        return AutoEngine(examples)
+def _others(name: str, folder):
     if name == "mode":
         from .mode import ModeEngine
 
@@ -87,8 +95,7 @@ def _others(name: str, folder, examples):
     if name == "fused":
         from .fused import FusedEngine
 
-        return FusedEngine(0.0 if examples is not None else 0.5, balanced=examples is not None,
-                           examples=examples)  # fmt: skip
+        return FusedEngine()
     from .outdated import OutdatedEngine
 
     return OutdatedEngine(folder)
