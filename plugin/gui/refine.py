@@ -249,7 +249,7 @@ class RefinePanel(Panel):
         """Run `concord:applyproposals` on what was accepted and add the new map."""
         stem, scheme = self.target("applied"), self._scheme()
         labels = self.labels.currentLayer()
-        after = self.project.mapLayer(self.review.maps.get("after", ""))
+        after = self.project.mapLayer(self.review.shown.maps.get("after", ""))
         parameters = {
             "LABELS": labels,
             "PROPOSALS": self.review.layer,

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qgis.core import QgsCoordinateTransform, QgsCsException, QgsGeometry, QgsProject
-from qgis.gui import QgsDoubleSpinBox, QgsHighlight
+from qgis.core import QgsGeometry
+from qgis.gui import QgsDoubleSpinBox
 from qgis.PyQt.QtCore import Qt, pyqtSignal
-from qgis.PyQt.QtGui import QColor, QKeySequence
+from qgis.PyQt.QtGui import QKeySequence
 from qgis.PyQt.QtWidgets import QPushButton, QShortcut, QVBoxLayout, QWidget
 
 from ..bridge import proposals
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .review_map import ReviewMap
 from .widgets import LayerCombo, choice, form, note, row, side_by_side
-
-_ROOM = 2.5  # how much wider than the proposal the map is shown
-_VIEWS = ("before", "after", "image")
 
 
 class ReviewQueue(QWidget):
@@ -33,10 +31,8 @@ class ReviewQueue(QWidget):
         self.iface = iface
         self.items: list = []
         self.place = -1
-        self.view = ""
-        self.maps: dict = {}  # view -> layer id
+        self.shown = ReviewMap(iface.mapCanvas())
         self._undo: list = []
-        self._highlight = None
         self._build()
         self._keys()
 
@@ -122,7 +118,7 @@ class ReviewQueue(QWidget):
     def hideEvent(self, event) -> None:  # noqa: N802
         super().hideEvent(event)
         self._arm()
-        self._unmark()
+        self.shown.unmark()
 
     # what is reviewed
 
@@ -138,8 +134,7 @@ class ReviewQueue(QWidget):
 
     def start(self, layer, before=None, after=None, image=None) -> None:
         """Review a layer; the three maps are what `flip` shows in turn."""
-        given = zip(_VIEWS, (before, after, image))
-        self.maps = {view: shown.id() for view, shown in given if shown is not None}
+        self.shown.choose(before, after, image)
         self.layer_combo.sieve()
         self.layer_combo.setLayer(layer)
         self.load()
@@ -265,73 +260,33 @@ class ReviewQueue(QWidget):
             button.setEnabled(item is not None)
         self.all_button.setEnabled(bool(self.items))
         self.undo_button.setEnabled(bool(self._undo))
-        self.flip_button.setEnabled(bool(self._shown_maps()))
+        self.flip_button.setEnabled(bool(self.shown.views()))
         self._arm()
         if self.isVisible():
-            self._zoom()
+            if item is not None:
+                self.shown.zoom(self.layer, self._geometry())
             self._mark()
-
-    def _shown_maps(self) -> list:
-        project = QgsProject.instance()
-        return [v for v in _VIEWS if project.mapLayer(self.maps.get(v, "")) is not None]
 
     def flip(self) -> None:
         """Show the map before, the map after, and the image in turn."""
-        views = self._shown_maps()
-        if not views:
-            return
-        at = views.index(self.view) + 1 if self.view in views else 0
-        self.view = views[at % len(views)]
-        root = QgsProject.instance().layerTreeRoot()
-        for view in views:
-            node = root.findLayer(self.maps[view])
-            # The image lies under the maps, so it is seen when both are hidden.
-            if node is not None:
-                node.setItemVisibilityChecked(view == self.view or view == "image")
+        view = self.shown.flip()
         words = {"before": tr("Map before"), "after": tr("Map after"), "image": tr("Image")}
-        self.flip_button.setText(f"{words[self.view]} (V)")
+        if view:
+            self.flip_button.setText(f"{words[view]} (V)")
 
     def _geometry(self):
-        request = self.layer.getFeature(self.item.fid)
-        return request.geometry() if request.isValid() else QgsGeometry()
-
-    def _zoom(self) -> None:
-        if self.item is None:
-            return
-        canvas = self.iface.mapCanvas()
-        box = self._geometry().boundingBox()
-        if box.isEmpty():
-            return
-        settings = canvas.mapSettings()
-        turn = QgsCoordinateTransform(
-            self.layer.crs(), settings.destinationCrs(), QgsProject.instance()
-        )
-        try:
-            box = turn.transformBoundingBox(box)
-        except QgsCsException:
-            return
-        box.scale(_ROOM)
-        canvas.setExtent(box)
-        canvas.refresh()
+        feature = self.layer.getFeature(self.item.fid)
+        return feature.geometry() if feature.isValid() else QgsGeometry()
 
     def _mark(self) -> None:
-        self._unmark()
         if self.item is None or self.layer is None or not self.isVisible():
-            return
-        self._highlight = QgsHighlight(self.iface.mapCanvas(), self._geometry(), self.layer)
-        self._highlight.setColor(QColor(255, 0, 200))
-        self._highlight.setFillColor(QColor(0, 0, 0, 0))
-        self._highlight.setWidth(3)
-        self._highlight.show()
-
-    def _unmark(self) -> None:
-        if self._highlight is not None:
-            self.iface.mapCanvas().scene().removeItem(self._highlight)
-            self._highlight = None
+            self.shown.unmark()
+        else:
+            self.shown.mark(self.layer, self._geometry())
 
     def release(self) -> None:
         """Let go of the canvas."""
-        self._unmark()
+        self.shown.unmark()
         for shortcut in self.shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()

@@ -117,9 +117,11 @@ def test_flipping_shows_before_after_and_image(review, iface, qtbot):
     seen = []
     for _ in range(3):
         queue.flip_button.click()
-        shown = [v for v, i in queue.maps.items() if root.findLayer(i).itemVisibilityChecked()]
-        seen.append((queue.view, sorted(shown)))
-        picture(iface, qtbot, f"review-2-{queue.view}")
+        shown = [
+            v for v, i in queue.shown.maps.items() if root.findLayer(i).itemVisibilityChecked()
+        ]
+        seen.append((queue.shown.view, sorted(shown)))
+        picture(iface, qtbot, f"review-2-{queue.shown.view}")
     assert seen == [
         ("before", ["before", "image"]), ("after", ["after", "image"]), ("image", ["image"]),
     ]  # fmt: skip
