@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def _makers(metres: float) -> dict:
     from concord.plugin.engine.refine import engines
 
-    names = [n for n in engines.DESCRIPTIONS if n not in ("taught", "prompt")]
+    names = [n for n in engines.DESCRIPTIONS if n != "prompt"]
     return {n: functools.partial(engines.engine_of, n, metres) for n in names}
 
 

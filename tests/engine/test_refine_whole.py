@@ -18,7 +18,7 @@ from concord.plugin.engine.grid import Grid
 from concord.plugin.engine.refine import engines, partition, run
 
 UTM = "EPSG:32632"
-ENGINES = sorted(set(engines.DESCRIPTIONS) - {"taught", "prompt"})
+ENGINES = sorted(set(engines.DESCRIPTIONS) - {"prompt"})
 
 
 def grid(width, height, size=10.0, left=5e5, top=5e6, crs=UTM):

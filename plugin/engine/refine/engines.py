@@ -19,11 +19,9 @@ DESCRIPTIONS = {
     "shift": "Moves the map back to where its edges meet the image's.",
     "confident": "Relabels pixels that a model trained on other blocks is sure of.",
     "fused": "Classes smoothed along edges, mixed with a model trained on other blocks.",
-    "taught": "A model of the examples judges each segment of the image; needs examples.",
     "outdated": "Relabels whole objects that no longer look like their class on the image.",
 }
-LEARNS = ("confident", "fused", "taught")  # these need scikit-learn
-EXAMPLES = ("auto", "taught")  # these can learn from examples
+LEARNS = ("confident", "fused")  # these need scikit-learn
 
 
 def engine_of(
@@ -34,7 +32,7 @@ def engine_of(
     Args:
         scale: Felzenszwalb's scale; None for one that suits the pixel size.
         folder: where engines that cut regions keep them; None for memory.
-        examples: a Source of labels known to be right, for the engines that can use it.
+        examples: a Source of labels known to be right, for `auto`.
 
     Raises:
         ConcordError: an unknown name, or scikit-learn is missing where it is needed.
@@ -45,13 +43,9 @@ def engine_of(
         )
     if (name in LEARNS or examples is not None) and packages.missing("sklearn"):
         raise ConcordError(packages.sentence(["sklearn"]))
-    if examples is not None and name not in EXAMPLES:
-        raise ConcordError(
-            f"The engine {name} cannot learn from examples; use {' or '.join(EXAMPLES)}."
-        )
-    if name == "taught" and examples is None:
-        raise ConcordError("The engine taught needs examples; give a raster of right labels.")
-    if name in ("slic", "felzenszwalb", "watershed", "auto", "taught"):
+    if examples is not None and name != "auto":
+        raise ConcordError(f"The engine {name} cannot learn from examples; use auto.")
+    if name in ("slic", "felzenszwalb", "watershed", "auto"):
         from .segments import SegmentEngine, default_scale
 
         scale = scale or default_scale(metres)
@@ -59,10 +53,6 @@ def engine_of(
             from .auto import AutoEngine
 
             return AutoEngine(examples, scale, folder)
-        if name == "taught":
-            from .taught import TaughtEngine
-
-            return TaughtEngine(examples, scale, folder)
         return SegmentEngine(name, scale, folder)
     return _others(name, folder)
 
