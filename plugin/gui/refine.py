@@ -57,6 +57,10 @@ class RefinePanel(Panel):
         self.image = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
         self.image.layerChanged.connect(self.refresh)
         row(layout, tr("&Image"), self.image, tr("The scene whose edges the classes should follow"))
+        self.examples = LayerCombo("raster", layers.is_class_raster, empty=True)
+        self.examples.setLayer(None)
+        tip = tr("Right labels in some places, 0 elsewhere; the automatic engine learns from them")
+        row(layout, tr("E&xamples"), self.examples, tip)
         self.taxonomy = taxonomy_combo()
         self.taxonomy.changed.connect(self.refresh)
         row(layout, tr("Class &scheme"), self.taxonomy, tr("Names and colours of the classes"))
@@ -189,6 +193,7 @@ class RefinePanel(Panel):
             "PROTECT": ";".join(str(code) for code in self.protect.checkedItemsData()),
             "MARGIN": self.margin.value(),
             "MMU": self.smallest.value(),
+            "EXAMPLES": self.examples.currentLayer(),
             "TAXONOMY": self.taxonomy.value(),
             "OUTPUT": stem + ".tif",
             "PROPOSALS": stem + ".gpkg",
