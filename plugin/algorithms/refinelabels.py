@@ -73,8 +73,8 @@ class RefineLabels(ConcordAlgorithm):
         )
         self.add(
             QgsProcessingParameterRasterLayer("EXAMPLES", tr("Examples"), optional=True),
-            "A class raster that is right where it has a class and 0 elsewhere; auto and fused "
-            "learn from it in place of the map.",
+            "A class raster that is right where it has a class and 0 elsewhere; the engine auto "
+            "learns from it in place of the map.",
         )
         executor = QgsProcessingParameterString("EXECUTOR", tr("Executor"), "local", optional=True)
         executor.setFlags(executor.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)

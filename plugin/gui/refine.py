@@ -5,28 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 
 from qgis.core import QgsRasterLayer
-from qgis.gui import QgsCheckableComboBox, QgsDoubleSpinBox
+from qgis.gui import QgsCheckableComboBox, QgsDoubleSpinBox, QgsSpinBox
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QPushButton
+from qgis.PyQt.QtWidgets import QFileDialog, QPushButton
 
 from ..bridge import layers
+from ..bridge.proposals import style as style_proposals
 from ..bridge.text import tr
 from ..engine import taxonomy as taxonomies
 from . import reports
 from .lists import Table
 from .panel import Panel
+from .review import ReviewQueue
 from .runner import Outcome
 from .widgets import LayerCombo, choice, form, note, row, taxonomy_combo
 
 ENGINES = (
-    ("mode", "Mode filter", "Each pixel takes the most frequent class around it; no image needed."),
-    ("slic", "Compact segments (SLIC)", "Classes vote inside even segments of the image."),
+    ("auto", "Automatic", "Looks for the kind of noise, takes the engine for it and says why."),
+    ("potts", "Speckle", "Removes pixels that their neighbours contradict; keeps thin objects."),
+    ("shift", "Shifted map", "Moves the map back to where its edges meet the image's."),
+    ("guided", "Edges of the image", "Smooths the classes along the edges of the image."),
+    ("fused", "Edges and model", "Mixes smoothed classes with a model trained on other blocks."),
+    ("confident", "Confident model", "Relabels what a model of the other blocks is sure of."),
+    ("outdated", "Outdated objects", "Relabels objects that no longer look like their class."),
     (
         "felzenszwalb",
         "Free segments (Felzenszwalb)",
         "Classes vote inside segments that follow the edges of the image.",
     ),
+    ("slic", "Compact segments (SLIC)", "Classes vote inside even segments of the image."),
     ("watershed", "Watershed segments", "Classes vote inside basins of the image's gradient."),
+    ("prompt", "Prompted regions", "Classes vote inside regions a promptable model draws; slow."),
+    ("mode", "Mode filter", "Each pixel takes the most frequent class around it; no image needed."),
 )
 
 
@@ -47,6 +57,10 @@ class RefinePanel(Panel):
         self.image = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
         self.image.layerChanged.connect(self.refresh)
         row(layout, tr("&Image"), self.image, tr("The scene whose edges the classes should follow"))
+        self.examples = LayerCombo("raster", layers.is_class_raster, empty=True)
+        self.examples.setLayer(None)
+        tip = tr("Right labels in some places, 0 elsewhere; the automatic engine learns from them")
+        row(layout, tr("E&xamples"), self.examples, tip)
         self.taxonomy = taxonomy_combo()
         self.taxonomy.changed.connect(self.refresh)
         row(layout, tr("Class &scheme"), self.taxonomy, tr("Names and colours of the classes"))
@@ -61,6 +75,7 @@ class RefinePanel(Panel):
             tr("Adds the proposals and the corrected map; the class map stays as it is"),
         )
         self._build_result()
+        self._build_review()
 
     def _build_method(self) -> None:
         column = self.section(tr("Method"))
@@ -68,7 +83,7 @@ class RefinePanel(Panel):
         self.engine = choice()
         for key, title, _text in ENGINES:
             self.engine.addItem(tr(title), key)
-        self.engine.setCurrentIndex(self.engine.findData("felzenszwalb"))
+        self.engine.setCurrentIndex(self.engine.findData("auto"))
         self.engine.currentIndexChanged.connect(self.refresh)
         row(layout, tr("&Engine"), self.engine, tr("How neighbouring pixels are brought together"))
         self.explained = note()
@@ -88,6 +103,11 @@ class RefinePanel(Panel):
         self.margin.setClearValue(0.1)
         tip = tr("By how much of the votes a class must lead before a pixel changes: 0 to 1")
         row(layout, tr("&Margin"), self.margin, tip)
+        self.smallest = QgsSpinBox()
+        self.smallest.setRange(0, 400)
+        self.smallest.setClearValue(0)
+        tip = tr("Pixels; a change that would leave a smaller patch is held back")
+        row(layout, tr("Mi&nimum patch"), self.smallest, tip)
         column.addLayout(layout)
 
     def _build_result(self) -> None:
@@ -104,7 +124,32 @@ class RefinePanel(Panel):
         self._report_path = ""
         self._listed = None
 
+    def _build_review(self) -> None:
+        self.review_column = self.section(tr("Review"), collapsed=True)
+        self.review = ReviewQueue(self.iface)
+        self.review.failed.connect(self.fail)
+        self.review.moved.connect(self.refresh)
+        self.review_column.addWidget(self.review)
+        self.apply_button = self.step(
+            self.review_column,
+            tr("Appl&y accepted"),
+            "concord:applyproposals",
+            self._need_accepted,
+            self.apply,
+            tr("Writes a new map with the accepted changes, and a log to revert them"),
+        )
+        self.step(
+            self.review_column,
+            tr("Revert a &batch…"),
+            "concord:revertproposals",
+            lambda: "",
+            self.revert,
+            tr("Restores the map before a batch, from its change log"),
+        )
+
     def updated(self) -> None:
+        ready = self.review.layer is not None and self.labels.currentLayer() is not None
+        self.apply_button.setEnabled(self.apply_button.isEnabled() and ready)
         for key, _title, text in ENGINES:
             if key == self.engine.currentData():
                 self.explained.setText(tr(text))
@@ -147,20 +192,27 @@ class RefinePanel(Panel):
             "UNSURE": ";".join(str(code) for code in self.unsure.checkedItemsData()),
             "PROTECT": ";".join(str(code) for code in self.protect.checkedItemsData()),
             "MARGIN": self.margin.value(),
+            "MMU": self.smallest.value(),
+            "EXAMPLES": self.examples.currentLayer(),
             "TAXONOMY": self.taxonomy.value(),
             "OUTPUT": stem + ".tif",
             "PROPOSALS": stem + ".gpkg",
             "REPORT": stem + ".html",
         }
         scheme = self._scheme()
-        name = labels.name()
+        name, image = labels.name(), self.image.currentLayer()
 
         def done(outcome: Outcome) -> None:
             refined = tr("{name}, corrected").format(name=name)
-            layers.add_raster(outcome.results["OUTPUT"], refined, "classes", self.project, scheme)
+            after = layers.add_raster(
+                outcome.results["OUTPUT"], refined, "classes", self.project, scheme
+            )
             title = tr("{name}, proposals").format(name=name)
             proposals = layers.add_vector(outcome.results["PROPOSALS"], title, self.project)
-            layers.style_vector_proposals(proposals)
+            entries = layers.class_entries(labels, scheme)
+            style_proposals(proposals, {e.code: e.colour for e in entries})
+            self.review_column.parentWidget().setCollapsed(False)
+            self.review.start(proposals, labels, after, image)
             self.show_report(reports.of(outcome))
             self._report_path = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
             self.open_report.setVisible(Path(self._report_path).exists())
@@ -174,6 +226,7 @@ class RefinePanel(Panel):
             tr("{share:.1f} % of the pixels would change, in {n} regions.").format(
                 share=100 * float(report.get("changed_share", 0)), n=report.get("regions", 0)
             )
+            + (" " + report["noise"]["reason"] if report.get("noise") else "")
         )
         self.results.parentWidget().show()
         transitions = sorted(report.get("transitions", []), key=lambda t: -t.get("pixels", 0))
@@ -187,3 +240,61 @@ class RefinePanel(Panel):
                 for change in transitions
             ]
         )
+
+    # the review
+
+    def _need_accepted(self) -> str:
+        if self.review.layer is None:
+            return ""  # the queue itself says that there are no proposals; `updated` turns it off
+        if not any(item.status == "accepted" for item in self.review.items):
+            return tr("Accept at least one proposal.")
+        return ""
+
+    def apply(self) -> None:
+        """Run `concord:applyproposals` on what was accepted and add the new map."""
+        stem, scheme = self.target("applied"), self._scheme()
+        labels = self.labels.currentLayer()
+        after = self.project.mapLayer(self.review.shown.maps.get("after", ""))
+        parameters = {
+            "LABELS": labels,
+            "PROPOSALS": self.review.layer,
+            "ACCEPT": "accepted",
+            "GRID": after,
+            "TAXONOMY": self.taxonomy.value(),
+            "OUTPUT": stem + ".tif",
+            "CHANGES": stem + ".changes.json",
+        }
+        title = tr("{name}, accepted changes").format(name=labels.name())
+
+        def done(outcome: Outcome) -> None:
+            layers.add_raster(outcome.results["OUTPUT"], title, "classes", self.project, scheme)
+            text = tr("{n:,} pixels changed; the log to revert them is {log}.")
+            log = Path(outcome.results["CHANGES"]).name
+            self.say(text.format(n=outcome.results["PIXELS"], log=log))
+
+        self.launch("concord:applyproposals", parameters, done)
+
+    def revert(self, log: str = "") -> None:
+        """Ask for a change log and run `concord:revertproposals` on the raster beside it."""
+        if not log:
+            caption, kind = tr("The change log of the batch"), tr("Change logs (*.changes.json)")
+            folder = str(Path(self.target("x")).parent)
+            log, _ = QFileDialog.getOpenFileName(self, caption, folder, kind)
+        if not log:
+            return
+        applied = log.replace(".changes.json", ".tif")
+        scheme = self._scheme()
+        parameters = {"INPUT": applied, "CHANGES": log, "OUTPUT": self.target("reverted") + ".tif"}
+
+        def done(outcome: Outcome) -> None:
+            title = tr("{name}, reverted").format(name=Path(applied).stem)
+            layers.add_raster(outcome.results["OUTPUT"], title, "classes", self.project, scheme)
+            same = tr("The map is pixel for pixel the one before the batch.")
+            other = tr("The batch is reverted; later changes elsewhere were kept.")
+            self.say(same if outcome.results["IDENTICAL"] else other)
+
+        self.launch("concord:revertproposals", parameters, done)
+
+    def release(self) -> None:
+        self.review.release()
+        super().release()

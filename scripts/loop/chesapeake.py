@@ -11,7 +11,7 @@ from concord.plugin.engine import files, pictures, rasters, report, taxonomy
 from concord.plugin.engine.errors import ConcordError
 from concord.plugin.engine.grid import Grid
 
-ENGINES = ("mode", "slic", "felzenszwalb", "watershed")
+ENGINES = ("auto", "guided", "fused", "mode", "slic", "felzenszwalb", "watershed")
 SHOWN = 3  # the chip whose pictures the report shows
 # NLCD codes in the classes of the 1 m map; roads are part of impervious here.
 NLCD = {

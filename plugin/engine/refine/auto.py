@@ -7,6 +7,7 @@ the bench reports them on other seeds and on scenes that were not looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from .noise import Blocks, Shift, disagreement, find_blocks, find_shift, speckle
 from .opinion import Opinion, Patch
 from .potts import PottsEngine, estimate_rate
 from .shifted import ShiftEngine
+from .taught import TaughtEngine
 
 _SPECKLE = 0.02
 _CONFUSED = 0.055
@@ -94,8 +96,8 @@ class AutoEngine:
     id = "auto"
     halo = 0
 
-    def __init__(self, examples=None):
-        self._examples = examples
+    def __init__(self, examples=None, scale: float = 100.0, folder: Path | None = None):
+        self._examples, self._scale, self._folder = examples, scale, folder
         self._engine = Keep()
         self.diagnosis: Diagnosis | None = None
         self.settings = ""
@@ -118,7 +120,7 @@ class AutoEngine:
             return Diagnosis("none", 0.0, reason, grains), Keep()
         if self._examples is not None:
             reason = "Examples were given, so a model of them judges the map."
-            engine = FusedEngine(0.0, balanced=True, examples=self._examples)
+            engine = TaughtEngine(self._examples, self._scale, self._folder)
             return Diagnosis("by example", 0.0, reason, grains), engine
         if grains > _SPECKLE:
             rate = estimate_rate(source)

@@ -22,7 +22,6 @@ DESCRIPTIONS = {
     "outdated": "Relabels whole objects that no longer look like their class on the image.",
 }
 LEARNS = ("confident", "fused")  # these need scikit-learn
-EXAMPLES = ("auto", "fused")  # these can learn from examples
 
 
 def engine_of(
@@ -33,7 +32,7 @@ def engine_of(
     Args:
         scale: Felzenszwalb's scale; None for one that suits the pixel size.
         folder: where engines that cut regions keep them; None for memory.
-        examples: a Source of labels known to be right, for the engines that can use it.
+        examples: a Source of labels known to be right, for `auto`.
 
     Raises:
         ConcordError: an unknown name, or scikit-learn is missing where it is needed.
@@ -44,22 +43,21 @@ def engine_of(
         )
     if (name in LEARNS or examples is not None) and packages.missing("sklearn"):
         raise ConcordError(packages.sentence(["sklearn"]))
-    if examples is not None and name not in EXAMPLES:
-        raise ConcordError(
-            f"The engine {name} cannot learn from examples; use {' or '.join(EXAMPLES)}."
-        )
-    if name in ("slic", "felzenszwalb", "watershed"):
+    if examples is not None and name != "auto":
+        raise ConcordError(f"The engine {name} cannot learn from examples; use auto.")
+    if name in ("slic", "felzenszwalb", "watershed", "auto"):
         from .segments import SegmentEngine, default_scale
 
-        return SegmentEngine(name, scale or default_scale(metres), folder)
-    return _others(name, folder, examples)
+        scale = scale or default_scale(metres)
+        if name == "auto":
+            from .auto import AutoEngine
+
+            return AutoEngine(examples, scale, folder)
+        return SegmentEngine(name, scale, folder)
+    return _others(name, folder)
 
 
-def _others(name: str, folder, examples):
-    if name == "auto":
-        from .auto import AutoEngine
-
-        return AutoEngine(examples)
+def _others(name: str, folder):
     if name == "mode":
         from .mode import ModeEngine
 
@@ -87,8 +85,7 @@ def _others(name: str, folder, examples):
     if name == "fused":
         from .fused import FusedEngine
 
-        return FusedEngine(0.0 if examples is not None else 0.5, balanced=examples is not None,
-                           examples=examples)  # fmt: skip
+        return FusedEngine()
     from .outdated import OutdatedEngine
 
     return OutdatedEngine(folder)

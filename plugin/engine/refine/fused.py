@@ -19,31 +19,29 @@ class FusedEngine:
         labels_share: weight of the smoothed labels, 0-1; the model has the rest.
         radius: of the guided filter over the labels.
         balanced: train the model with equal weight for every class.
-        examples: a Source with labels known to be right, to train on in place of the map.
+        step: pixels of the side of a square for which one pixel is asked.
     """
 
     id = "fused"
 
     def __init__(
-        self, labels_share: float = 0.5, radius: int = 8, balanced: bool = False, examples=None,
-        step: int = 2,
-    ):  # fmt: skip
+        self, labels_share: float = 0.5, radius: int = 8, balanced: bool = False, step: int = 2
+    ):
         self.share = labels_share
         self._guided = GuidedEngine(radius)
         self._guide = PrincipalGuide()
-        self._examples, self._step = examples, step
+        self._step = step
         self.model = CrossModel(balanced=balanced, trust=self._trusted)
         self.halo = max(self._guided.halo, FEATURE_HALO + 2 * _SMOOTH + 6)
-        taught = "examples" if examples is not None else "the other half of a checkerboard"
         self.settings = (
             f"{labels_share:.0%} smoothed labels (radius {radius}), {1 - labels_share:.0%} model "
-            f"of 30 extra-trees trained on {taught}"
+            "of 30 extra-trees trained on the other half of a checkerboard"
         )
 
     def prepare(self, source, progress: Progress = SILENT) -> None:
         self._guided.prepare(source)
         self._guide.prepare(source)
-        self.model.prepare(source, progress, self._examples)
+        self.model.prepare(source, progress)
 
     def _trusted(self, patch: Patch) -> np.ndarray:
         """Pixels whose label the guided filter would keep."""

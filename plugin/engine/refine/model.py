@@ -70,11 +70,12 @@ class CrossModel:
         for done, window in enumerate(windows):
             progress.report(done, len(windows), "Learning the classes", "windows")
             self._gather(source, teacher, window, halves, rng, 4 * _SAMPLE // len(windows))
-        self._models = [self._fit(*half) for half in halves]
-        if examples is not None:
+        if examples is None:
+            self._models = [self._fit(*half) for half in halves]
+        else:
             # Examples are known to be right, so that nothing can be memorised wrongly.
-            joint = [np.concatenate([h[i] for h in halves if len(h[i])] or [[]]) for i in (0, 1)]
-            self._models = [self._fit([joint[0]], [joint[1]])] * 2
+            both = [halves[0][i] + halves[1][i] for i in (0, 1)]
+            self._models = [self._fit(*both, 2 * _SAMPLE)] * 2
 
     def _gather(self, source, teacher, window, halves, rng, most: int) -> None:
         wide = window.grown(FEATURE_HALO).clipped(source.width, source.height)
@@ -102,7 +103,7 @@ class CrossModel:
         cols = (np.arange(window.col, window.col + window.width) // self.cell)[None]
         return (rows + cols) % 2
 
-    def _fit(self, xs, ys):
+    def _fit(self, xs, ys, most: int = _SAMPLE):
         if not len(xs):
             return None
         x, y = np.concatenate(xs), np.concatenate(ys)
@@ -111,8 +112,8 @@ class CrossModel:
         x, y = x[keep], y[keep]
         if len(known) < 2:
             return None
-        if len(y) > _SAMPLE:
-            chosen = np.random.default_rng(self._seed).choice(len(y), _SAMPLE, replace=False)
+        if len(y) > most:
+            chosen = np.random.default_rng(self._seed).choice(len(y), most, replace=False)
             x, y = x[chosen], y[chosen]
         from sklearn.ensemble import ExtraTreesClassifier
 

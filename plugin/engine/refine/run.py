@@ -203,7 +203,8 @@ def _codes_in_use(present: list, taught, scheme: Taxonomy, labels: str) -> list:
 def _make(job, output, scheme, journal, workers, size, tally, progress) -> tuple:
     """Answer every tile, write the map, draw the proposals."""
     grid = job.grid
-    tiles = list(enumerate(grid.tiles(size, job.engine.halo + job.guards.halo)))
+    halo = job.engine.halo + job.guards.halo + BOUNDARY
+    tiles = list(enumerate(grid.tiles(size, halo)))
 
     def work(item):
         number, tile = item

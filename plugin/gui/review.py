@@ -1,0 +1,293 @@
+"""The review queue: one proposal at a time, by keyboard, with the map zoomed to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qgis.core import QgsGeometry
+from qgis.gui import QgsDoubleSpinBox
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtGui import QKeySequence
+from qgis.PyQt.QtWidgets import QPushButton, QShortcut, QVBoxLayout, QWidget
+
+from ..bridge import proposals
+from ..bridge.text import tr
+from ..engine.errors import ConcordError
+from .review_map import ReviewMap
+from .widgets import LayerCombo, choice, form, note, row, side_by_side
+
+
+class ReviewQueue(QWidget):
+    """Decides on proposals; every decision is in the layer's file at once and can be undone.
+
+    ``failed`` carries one sentence; ``moved`` comes after each decision or step.
+    """
+
+    failed = pyqtSignal(str)
+    moved = pyqtSignal()
+
+    def __init__(self, iface, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.iface = iface
+        self.items: list = []
+        self.place = -1
+        self.shown = ReviewMap(iface.mapCanvas())
+        self._undo: list = []
+        self._build()
+        self._keys()
+
+    # building
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        layout = form()
+        self.layer_combo = LayerCombo("polygon", proposals.is_proposals)
+        self.layer_combo.layerChanged.connect(self.load)
+        row(layout, tr("Proposa&ls"), self.layer_combo, tr("The layer that Refine made"))
+        column.addLayout(layout)
+        self.counts, self.current = note(), note()
+        column.addWidget(self.counts)
+        column.addWidget(self.current)
+        self.accept_button = self._button(tr("Accept"), "A", self.accept)
+        self.reject_button = self._button(tr("Reject"), "R", self.reject)
+        self.skip_button = self._button(tr("Next"), "N", self.skip)
+        column.addWidget(side_by_side(self.accept_button, self.reject_button, self.skip_button))
+        self.classes = choice()
+        self.classes.setToolTip(tr("The class that the place should have instead"))
+        self.classes.setAccessibleName(tr("Other class"))
+        self.relabel_button = self._button(tr("Relabel"), "L", self.relabel)
+        column.addWidget(side_by_side(self.classes, self.relabel_button))
+        self.flip_button = self._button(tr("Flip the view"), "V", self.flip)
+        self.flip_button.setToolTip(
+            tr("Show the map before, the map after, and the image in turn (V)")
+        )
+        self.undo_button = self._button(tr("Undo"), "U", self.undo)
+        column.addWidget(side_by_side(self.flip_button, self.undo_button))
+        self.least = QgsDoubleSpinBox()
+        self.least.setRange(0.0, 1.0)
+        self.least.setSingleStep(0.05)
+        self.least.setValue(0.9)
+        self.least.setToolTip(tr("Confidence from which open proposals are accepted at once"))
+        self.pairs = choice()
+        self.pairs.setToolTip(tr("Only this change of class"))
+        self.all_button = QPushButton(tr("Accept above"))
+        self.all_button.clicked.connect(lambda _checked=False: self._guarded(self.accept_all))
+        column.addWidget(side_by_side(self.pairs, self.least, self.all_button))
+
+    def _button(self, text: str, key: str, action) -> QPushButton:
+        button = QPushButton(f"{text} ({key})")
+        button.clicked.connect(lambda _checked=False: self._guarded(action))
+        return button
+
+    def _keys(self) -> None:
+        """Keys work wherever the focus is in the window, while the panel is shown."""
+        self.shortcuts = []
+        actions = (
+            ("A", self.accept), ("R", self.reject), ("N", self.skip), ("L", self.relabel),
+            ("V", self.flip), ("U", self.undo),
+        )  # fmt: skip
+        for owner in (self, self.iface.mapCanvas()):
+            for key, action in actions:
+                shortcut = QShortcut(QKeySequence(key), owner)
+                shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+                shortcut.activated.connect(lambda action=action: self._pressed(action))
+                self.shortcuts.append(shortcut)
+        self._arm()
+
+    def _arm(self) -> None:
+        armed = self.isVisible() and bool(self.items)
+        for shortcut in self.shortcuts:
+            shortcut.setEnabled(armed)
+
+    def _pressed(self, action) -> None:
+        if self.isVisible():
+            self._guarded(action)
+
+    def _guarded(self, action) -> None:
+        try:
+            action()
+        except ConcordError as error:
+            self.failed.emit(str(error))
+
+    def showEvent(self, event) -> None:  # noqa: N802 (Qt's name)
+        super().showEvent(event)
+        self._arm()
+        self._mark()
+
+    def hideEvent(self, event) -> None:  # noqa: N802
+        super().hideEvent(event)
+        self._arm()
+        self.shown.unmark()
+
+    # what is reviewed
+
+    @property
+    def layer(self):
+        """The proposals layer, None when there is none."""
+        return self.layer_combo.currentLayer()
+
+    @property
+    def item(self):
+        """The proposal that is shown, None when there is none."""
+        return self.items[self.place] if 0 <= self.place < len(self.items) else None
+
+    def start(self, layer, before=None, after=None, image=None) -> None:
+        """Review a layer; the three maps are what `flip` shows in turn."""
+        self.shown.choose(before, after, image)
+        self.layer_combo.sieve()
+        self.layer_combo.setLayer(layer)
+        self.load()
+
+    def load(self, *_) -> None:
+        """Read the queue again and go to where the review stood."""
+        self._undo.clear()
+        layer = self.layer
+        self.items = proposals.queue(layer) if layer is not None else []
+        self.place = -1
+        if self.items:
+            known = proposals.remembered(layer)
+            places = [i for i, item in enumerate(self.items) if item.fid == known]
+            self.place = places[0] if places else proposals.next_open(self.items)
+            if self.place >= 0 and self.item.status != proposals.OPEN:
+                self.place = proposals.next_open(self.items, self.place)
+        self._list_choices()
+        self._show()
+
+    def _list_choices(self) -> None:
+        names = {i.old_class: i.old_name for i in self.items}
+        names.update({i.new_class: i.new_name for i in self.items})
+        self.classes.clear()
+        for code in sorted(names):
+            self.classes.addItem(f"{code} {names[code]}", code)
+        self.pairs.clear()
+        self.pairs.addItem(tr("Every change"), "")
+        for pair in sorted({(i.old_class, i.new_class) for i in self.items}):
+            text = f"{names[pair[0]]} → {names[pair[1]]}"
+            self.pairs.addItem(text, "{}>{}".format(*pair))
+
+    # deciding
+
+    def accept(self) -> None:
+        """Accept the proposal shown and go on."""
+        self._decide(proposals.ACCEPTED)
+
+    def reject(self) -> None:
+        """Reject the proposal shown and go on."""
+        self._decide(proposals.REJECTED)
+
+    def relabel(self) -> None:
+        """Accept the place with another class and go on."""
+        code = self.classes.currentData()
+        if code is not None and self.item is not None:
+            if int(code) == self.item.old_class:
+                self._decide(proposals.REJECTED)  # the old class is no change
+            else:
+                name = self.classes.currentText().split(" ", 1)[-1]
+                self._decide(proposals.ACCEPTED, int(code), name)
+
+    def skip(self) -> None:
+        """Go to the next open proposal and leave this one open."""
+        self._go(proposals.next_open(self.items, self.place))
+
+    def accept_all(self) -> int:
+        """Accept every open proposal above the confidence, of the chosen change; how many."""
+        pair, least = self.pairs.currentData(), self.least.value()
+        chosen = [
+            i for i in self.items
+            if i.status == proposals.OPEN and i.confidence >= least
+            and (not pair or f"{i.old_class}>{i.new_class}" == pair)
+        ]  # fmt: skip
+        if chosen:
+            self._write(chosen, proposals.ACCEPTED)
+            self._go(proposals.next_open(self.items, self.place - 1))
+        return len(chosen)
+
+    def undo(self) -> None:
+        """Take the last decision back and show that proposal again."""
+        if not self._undo:
+            return
+        before, old_items, place = self._undo.pop()
+        proposals.restore(self.layer, before)
+        by_fid = {item.fid: item for item in old_items}
+        self.items = [by_fid.get(item.fid, item) for item in self.items]
+        self._go(place)
+
+    def _decide(self, status: str, code=None, name: str = "") -> None:
+        if self.item is None:
+            return
+        self._write([self.item], status, code, name)
+        self._go(proposals.next_open(self.items, self.place))
+
+    def _write(self, chosen: list, status: str, code=None, name: str = "") -> None:
+        before = proposals.decide(self.layer, [i.fid for i in chosen], status, code, name)
+        self._undo.append((before, chosen, self.place))
+        fids = {item.fid for item in chosen}
+        told = {"status": status}
+        if code is not None:
+            told.update(new_class=code, new_name=name)
+        self.items = [replace(i, **told) if i.fid in fids else i for i in self.items]
+
+    def _go(self, place: int) -> None:
+        self.place = place
+        if self.item is not None:
+            proposals.remember(self.layer, self.item.fid)
+        self._show()
+        self.moved.emit()
+
+    # showing
+
+    def _show(self) -> None:
+        counted = [i.status for i in self.items]
+        self.counts.setText(
+            tr("{open} open, {accepted} accepted, {rejected} rejected").format(
+                open=counted.count(proposals.OPEN), accepted=counted.count(proposals.ACCEPTED),
+                rejected=counted.count(proposals.REJECTED),
+            )
+        )  # fmt: skip
+        item = self.item
+        if item is not None:
+            text = tr("{old} → {new}, {sure:.0f} % sure, {pixels:,} pixels")
+            self.current.setText(
+                text.format(old=item.old_name, new=item.new_name, sure=100 * item.confidence,
+                            pixels=item.pixels)
+            )  # fmt: skip
+        else:
+            done = tr("Every proposal is decided.") if self.items else tr("No proposals yet.")
+            self.current.setText(done)
+        for button in (self.accept_button, self.reject_button, self.skip_button,
+                       self.relabel_button):  # fmt: skip
+            button.setEnabled(item is not None)
+        self.all_button.setEnabled(bool(self.items))
+        self.undo_button.setEnabled(bool(self._undo))
+        self.flip_button.setEnabled(bool(self.shown.views()))
+        self._arm()
+        if self.isVisible():
+            if item is not None:
+                self.shown.zoom(self.layer, self._geometry())
+            self._mark()
+
+    def flip(self) -> None:
+        """Show the map before, the map after, and the image in turn."""
+        view = self.shown.flip()
+        words = {"before": tr("Map before"), "after": tr("Map after"), "image": tr("Image")}
+        if view:
+            self.flip_button.setText(f"{words[view]} (V)")
+
+    def _geometry(self):
+        feature = self.layer.getFeature(self.item.fid)
+        return feature.geometry() if feature.isValid() else QgsGeometry()
+
+    def _mark(self) -> None:
+        if self.item is None or self.layer is None or not self.isVisible():
+            self.shown.unmark()
+        else:
+            self.shown.mark(self.layer, self._geometry())
+
+    def release(self) -> None:
+        """Let go of the canvas."""
+        self.shown.unmark()
+        for shortcut in self.shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        self.shortcuts = []

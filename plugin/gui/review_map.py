@@ -1,0 +1,75 @@
+"""What the map shows during a review: the place, its outline, and before, after or the image."""
+
+from __future__ import annotations
+
+from qgis.core import QgsCoordinateTransform, QgsCsException, QgsGeometry, QgsProject
+from qgis.gui import QgsHighlight, QgsMapCanvas
+from qgis.PyQt.QtGui import QColor
+
+_ROOM = 2.5  # how much wider than the proposal the map is shown
+VIEWS = ("before", "after", "image")
+
+
+class ReviewMap:
+    """The canvas and the three layers that are shown in turn."""
+
+    def __init__(self, canvas: QgsMapCanvas):
+        self._canvas = canvas
+        self._highlight = None
+        self.view = ""
+        self.maps: dict = {}  # view -> layer id
+
+    def choose(self, before=None, after=None, image=None) -> None:
+        """Which layers `flip` shows in turn; None for those that there are not."""
+        given = zip(VIEWS, (before, after, image))
+        self.maps = {view: layer.id() for view, layer in given if layer is not None}
+
+    def views(self) -> list:
+        """The views whose layer is still in the project."""
+        project = QgsProject.instance()
+        return [v for v in VIEWS if project.mapLayer(self.maps.get(v, "")) is not None]
+
+    def flip(self) -> str:
+        """Show the next view; its name, empty when there is none."""
+        views = self.views()
+        if not views:
+            return ""
+        at = views.index(self.view) + 1 if self.view in views else 0
+        self.view = views[at % len(views)]
+        root = QgsProject.instance().layerTreeRoot()
+        for view in views:
+            node = root.findLayer(self.maps[view])
+            # The image lies under the maps, so it is seen when both are hidden.
+            if node is not None:
+                node.setItemVisibilityChecked(view in (self.view, "image"))
+        return self.view
+
+    def zoom(self, layer, geometry: QgsGeometry) -> None:
+        """Bring a geometry of a layer into the middle of the map."""
+        box = geometry.boundingBox()
+        if box.isEmpty():
+            return
+        target = self._canvas.mapSettings().destinationCrs()
+        turn = QgsCoordinateTransform(layer.crs(), target, QgsProject.instance())
+        try:
+            box = turn.transformBoundingBox(box)
+        except QgsCsException:
+            return  # a place that the map's projection does not have
+        box.scale(_ROOM)
+        self._canvas.setExtent(box)
+        self._canvas.refresh()
+
+    def mark(self, layer, geometry: QgsGeometry) -> None:
+        """Outline a geometry."""
+        self.unmark()
+        self._highlight = QgsHighlight(self._canvas, geometry, layer)
+        self._highlight.setColor(QColor(255, 0, 200))
+        self._highlight.setFillColor(QColor(0, 0, 0, 0))
+        self._highlight.setWidth(3)
+        self._highlight.show()
+
+    def unmark(self) -> None:
+        """Take the outline away."""
+        if self._highlight is not None:
+            self._canvas.scene().removeItem(self._highlight)
+            self._highlight = None
