@@ -23,15 +23,17 @@ def _scene(folder: Path, side: int = SIDE) -> tuple:
 
     rng = np.random.default_rng(5)
     place = grid.Grid("EPSG:32632", (10.0, 0.0, 5e5, 0.0, -10.0, 5e6), side, side)
-    coarse = rng.normal(size=(side // 32, side // 32)).repeat(32, 0).repeat(32, 1)
-    labels = (1 + np.digitize(coarse, (-0.5, 0.5))).astype(np.uint8)
+    coarse = (1 + rng.integers(0, 3, (side // 32, side // 32))).astype(np.uint8)
     image, codes = str(folder / "scene_20200601.tif"), str(folder / "labels.tif")
+    classes = {1: "water", 2: "crops", 3: "trees"}
     with rasters.Writer(image, place, len(BANDS), "uint16", names=BANDS, nodata=0) as out:
-        for row in range(0, side, 512):
-            noise = rng.integers(0, 120, (len(BANDS), 512, side))
-            part = 400 + 700 * labels[row : row + 512] + noise
-            out.write(part.astype(np.uint16), grid.Window(0, row, side, 512))
-    rasters.write(codes, labels, place, nodata=0, categories={1: "water", 2: "crops", 3: "trees"})
+        with rasters.Writer(codes, place, 1, "uint8", nodata=0, categories=classes) as mask:
+            for row in range(0, side, 512):  # in strips, so that making it costs no memory
+                window = grid.Window(0, row, side, 512)
+                part = coarse[row // 32 : row // 32 + 16].repeat(32, 0).repeat(32, 1)
+                mask.write(part, window)
+                noise = rng.integers(0, 120, (len(BANDS), 512, side), np.uint16)
+                out.write(noise + 400 + 700 * part.astype(np.uint16), window)
     return image, codes
 
 

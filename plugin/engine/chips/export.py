@@ -127,7 +127,11 @@ def _cut(store: Store, layout: Plan, setup, formats, progress: Progress) -> None
 
 def _write_chip(store: Store, p: Planned, layout: Plan, setup, formats) -> Entry:
     reader = layout.reader
-    cuts = [image.cut(p.chip.window, reader.grid) for image in layout.images]
+    fits = getattr(reader.mask, "fits", None)  # points may want images of their own time
+    images = [i for i in layout.images if fits is None or fits(p.chip.window, i.dates)]
+    if not images:
+        return Entry(p.chip.id, p.split, reason="no image near the date of its points")
+    cuts = [image.cut(p.chip.window, reader.grid) for image in images]
     cuts = [cut for cut in cuts if cut is not None]
     if not cuts:
         return Entry(p.chip.id, p.split, reason="no image data")
