@@ -21,6 +21,8 @@ from rasterio.errors import CRSError, RasterioError
 from ..errors import ConcordError
 from ..grid import Grid, Window
 
+# Else GDAL keeps blocks in a twentieth of the machine's memory, whatever a run needs.
+_CACHE_MB = 192
 _thread = threading.local()
 _PROJ_DATA = Path(rasterio.__file__).parent / "proj_data"
 
@@ -45,10 +47,10 @@ def environment():
 @contextlib.contextmanager
 def _entered():
     if not _PROJ_DATA.is_dir():  # a distribution's build shares QGIS's PROJ; nothing to pin
-        with rasterio.Env():
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
             yield
         return
-    with rasterio.Env(PROJ_DATA=str(_PROJ_DATA)):
+    with rasterio.Env(PROJ_DATA=str(_PROJ_DATA), GDAL_CACHEMAX=_CACHE_MB):
         rasterio._env.set_proj_data_search_path(str(_PROJ_DATA))
         yield
 
