@@ -51,6 +51,8 @@ _GATE = (
     ("MIN_ANNOTATORS", "Least annotators", True, 0, 0,
      "Median number of annotators a labelled pixel; needs VOTES.", True),
     ("MIN_CLEAR", "Least clear share", False, 0, 0, "Share of clear pixels; needs CLEAR.", True),
+    ("MIN_MATCH", "Least object match", False, 0, 0,
+     "Share of objects that MATCH has too, 0 to 1.", True),
     ("MAX_NODATA", "Largest share without data", False, 1, 0,
      "Share of pixels that an image lacks, 0 to 1.", True),
     ("LOW_BELOW", "Unsure below", False, 0, 0,
@@ -90,6 +92,13 @@ def _raster(algorithm, name, title, help_text, advanced=True) -> None:
     _add(algorithm, parameter, help_text, advanced)
 
 
+def _polygons(algorithm, name, title, help_text) -> None:
+    parameter = QgsProcessingParameterFeatureSource(
+        name, tr(title), [QgsProcessing.SourceType.TypeVectorPolygon], optional=True
+    )
+    _add(algorithm, parameter, help_text, True)
+
+
 def _add(algorithm, parameter, help_text: str, advanced: bool) -> None:
     if advanced:
         parameter.setFlags(parameter.flags() | _ADVANCED)
@@ -107,6 +116,7 @@ def define_inputs(algorithm) -> None:
     _raster(algorithm, "AGREEMENT", "Agreement", "Raster of agreement in percent.")
     _raster(algorithm, "CLEAR", "Clear", "Raster that is above 0 where there is no cloud.")
     _raster(algorithm, "VOTES", "Votes", "Raster with the number of annotators a pixel.")
+    _raster(algorithm, "MATCH", "Match", "A second class raster, such as another annotator's.")
     _raster(
         algorithm, "GRID", "Grid",
         "Raster whose grid the labels are brought on by nearest pixel; left out, their own.",
@@ -127,6 +137,9 @@ def define_gate(algorithm) -> None:
     _numbers(algorithm, _GATE)
     _text(algorithm, "LOW", "Unsure pixels", "keep",
           "keep, ignore (they become 255) or weight (a weight band).")  # fmt: skip
+    _polygons(algorithm, "REVIEW", "Review", "Polygons of tasks with their review stage.")
+    _text(algorithm, "REVIEW_FIELD", "Stage field", "stage", "Field with the review stage.")
+    _text(algorithm, "STAGES", "Stages", "accepted", "Stages that let a chip pass, with ';'.")
 
 
 def define_split(algorithm) -> None:
@@ -135,11 +148,8 @@ def define_split(algorithm) -> None:
     _numbers(algorithm, _SPLIT)
     _text(algorithm, "SPLIT_BY", "Split by", "blocks",
           "blocks, layer (whole polygons), scene or date.")  # fmt: skip
-    polygons = QgsProcessingParameterFeatureSource(
-        "SPLIT_LAYER", tr("Split layer"), [QgsProcessing.SourceType.TypeVectorPolygon],
-        optional=True,
-    )  # fmt: skip
-    _add(algorithm, polygons, "Polygons that are dealt whole to the splits.", True)
+    _polygons(algorithm, "SPLIT_LAYER", "Split layer",
+              "Polygons that are dealt whole to the splits.")  # fmt: skip
     _text(algorithm, "SPLIT_FIELD", "Split field", "",
           "Field with the domain, or with train, validate and test; left out, every polygon is a "
           "domain.")  # fmt: skip
@@ -200,11 +210,12 @@ def capture_wish(algorithm, parameters, context) -> dict:
     for name in ("MIN_OBJECT", "BOUNDARY", "THREADS"):
         values[name.lower()] = int(number(name) or 1)
     for name in ("RESOLUTION", "DATES", "LOW", "SPLIT_BY", "INDEX", "CAPTIONS", "DATE",
-                 "TAXONOMY", "LICENCE", "RULE", "SPLIT", "SPLIT_FIELD"):  # fmt: skip
+                 "TAXONOMY", "LICENCE", "RULE", "SPLIT", "SPLIT_FIELD",
+                 "REVIEW_FIELD"):  # fmt: skip
         values[name.lower()] = text(name)
-    for name in ("FORMATS", "OBJECTS", "MASKS", "ANNOTATORS", "MODELS", "SOURCES"):
+    for name in ("FORMATS", "OBJECTS", "MASKS", "ANNOTATORS", "MODELS", "SOURCES", "STAGES"):
         values[name.lower()] = capture.split_list(parameters.get(name))
-    for name in ("LABELS", "CONSENSUS", "AGREEMENT", "CLEAR", "VOTES", "GRID"):
+    for name in ("LABELS", "CONSENSUS", "AGREEMENT", "CLEAR", "VOTES", "MATCH", "GRID"):
         values[name.lower()] = algorithm.raster(parameters, name, context)
     values["imagery"] = algorithm.rasters(parameters, "IMAGERY", context)
     values["regions"] = []
@@ -212,6 +223,10 @@ def capture_wish(algorithm, parameters, context) -> dict:
         source = algorithm.parameterAsSource(parameters, "SPLIT_LAYER", context)
         values["regions"] = chips.regions(source, values["split_field"])
         values["split_by"] = values["split_by"] if values["split_by"] != "blocks" else "layer"
+    values["review"] = []
+    if parameters.get("REVIEW") not in (None, ""):
+        source = algorithm.parameterAsSource(parameters, "REVIEW", context)
+        values["review"] = chips.regions(source, values["review_field"] or "stage")
     return values
 
 
@@ -220,17 +235,18 @@ def wish_of(values: dict):
     from ..engine import rasters
     from ..engine.chips import curate, domains, plan, split, wish
 
-    regions = ()
-    if values["regions"]:
-        crs = rasters.info(values["grid"] or values["labels"]).grid.crs
-        regions = tuple(
+    def placed(records):
+        crs = rasters.info(values["grid"] or values["labels"]).grid.crs if records else ""
+        return tuple(
             domains.Region(value, chips.moved(geometry, source, crs))
-            for value, geometry, source in values["regions"]
+            for value, geometry, source in records
         )
+
     gate = plan.Gate(
         _share(values["min_score"]), _share(values["min_labelled"]),
         _share(values["min_agreement"]), _share(values["max_undecided"]),
         values["min_annotators"], _share(values["min_clear"]), _share(values["max_nodata"]),
+        _share(values["min_match"]),
     )  # fmt: skip
     picked = curate.Curate(
         _share(values["duplicates"]),
@@ -246,7 +262,9 @@ def wish_of(values: dict):
         resolution=values["resolution"] or "reference", dates=values["dates"] or "all",
         low=values["low"] or "keep", low_below=_share(values["low_below"]),
         agreement=values["agreement"] or "", clear=values["clear"] or "",
-        votes=values["votes"] or "", split_by=values["split_by"] or "blocks", regions=regions,
+        votes=values["votes"] or "", split_by=values["split_by"] or "blocks",
+        regions=placed(values["regions"]), review=placed(values["review"]),
+        stages=tuple(values["stages"] or ["accepted"]), match=values["match"] or "",
         objects=chips.codes(values["objects"]), min_object=values["min_object"],
         boundary_width=values["boundary"], masks=tuple(values["masks"]),
         captions=values["captions"], index=values["index"] or "csv",

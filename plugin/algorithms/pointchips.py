@@ -25,8 +25,9 @@ class PointChips(ConcordAlgorithm):
     TITLE = "Points to training chips"
     GROUP = ("campaign", "Campaign")
     HELP = (
-        "Cuts a chip around every labelled point on the grid of the first image. Only the pixels "
-        "at a point carry its class; all others are ignore (255), never class 0."
+        "Cuts a chip around every labelled point (place, date, class) on the grid of the first "
+        "image. Only the pixels at a point carry its class; all others are ignore (255), never "
+        "class 0."
     )
 
     def define(self):
@@ -36,10 +37,17 @@ class PointChips(ConcordAlgorithm):
             QgsProcessingParameterField("FIELD", tr("Class field"), "label", "POINTS"),
             "Class codes 1 to 254.",
         )
+        self.add(
+            QgsProcessingParameterField(
+                "DATE_FIELD", tr("Date field"), None, "POINTS", optional=True
+            ),
+            "With it, a chip gets only the images near the date of its point.",
+        )
         self.add_rasters("IMAGERY", "Images", "The first one gives the grid.")
         for name, title, kind, default, least, text in (
             ("CHIP_SIZE", "Chip size", _INTEGER, 224, 8, "Side of a chip in pixels."),
             ("REACH", "Reach", _INTEGER, 0, 0, "Pixels around a point that carry its label too."),
+            ("TOLERANCE", "Tolerance", _INTEGER, 5, 0, "Days between a point and its image."),
             ("BLOCK", "Block", _DOUBLE, None, 0, "Side of the split's blocks, in map units."),
             ("BUFFER", "Buffer", _DOUBLE, None, 0, "Least distance between splits."),
             ("SEED", "Seed", _INTEGER, 0, 0, "Decides which block goes where."),
@@ -74,7 +82,9 @@ class PointChips(ConcordAlgorithm):
 
         source = self.parameterAsSource(parameters, "POINTS", context)
         field = self.parameterAsString(parameters, "FIELD", context) or "label"
-        records, crs = chips.points(source, field)
+        date_field = self.parameterAsString(parameters, "DATE_FIELD", context)
+        records, crs = chips.points(source, field, date_field)
+        tolerance = number("TOLERANCE")
         return {
             "records": records,
             "crs": crs,
@@ -82,6 +92,7 @@ class PointChips(ConcordAlgorithm):
             "imagery": self.rasters(parameters, "IMAGERY", context),
             "size": int(number("CHIP_SIZE") or 224),
             "reach": int(number("REACH") or 0),
+            "tolerance": 5 if tolerance is None else int(tolerance),
             "block": number("BLOCK") or None,
             "buffer": number("BUFFER"),
             "seed": int(number("SEED") or 0),
@@ -97,8 +108,9 @@ class PointChips(ConcordAlgorithm):
         from ..engine.chips import export, points, split
 
         labels = points.labels_of(
-            values["records"], values["crs"], values["imagery"][0], values["reach"], values["name"]
-        )
+            values["records"], values["crs"], values["imagery"][0], values["reach"],
+            values["name"], values["tolerance"],
+        )  # fmt: skip
         wish = export.ExportWish(
             size=values["size"], shares=split.parse_shares(values["split"]),
             block=values["block"], buffer=values["buffer"], seed=values["seed"],

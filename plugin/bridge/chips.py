@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from qgis.core import QgsGeometry, QgsProject, QgsVectorFileWriter, QgsVectorLayer
+from qgis.PyQt.QtCore import QDate, QDateTime
 
 from ..engine import files
 from ..engine.errors import ConcordError
@@ -58,11 +59,12 @@ def regions(source, field: str) -> list:
     return found
 
 
-def points(source, field: str) -> tuple:
-    """([(x, y, code)], CRS text) of a layer of labelled points."""
-    if source.fields().lookupField(field) < 0:
-        names = ", ".join(f.name() for f in source.fields())
-        raise ConcordError(f"The points have no field {field}; use one of {names}.")
+def points(source, field: str, date_field: str = "") -> tuple:
+    """([(x, y, code, ISO date or '')], CRS text) of a layer of labelled points."""
+    for wanted in (field, date_field):
+        if wanted and source.fields().lookupField(wanted) < 0:
+            names = ", ".join(f.name() for f in source.fields())
+            raise ConcordError(f"The points have no field {wanted}; use one of {names}.")
     found = []
     for feature in source.getFeatures():
         try:
@@ -71,9 +73,21 @@ def points(source, field: str) -> tuple:
             raise ConcordError(
                 f"The point {feature.id()} has no class code in {field}; fill it in."
             ) from error
+        date = _day(feature[date_field], feature.id()) if date_field else ""
         for spot in feature.geometry().vertices():
-            found.append((spot.x(), spot.y(), code))
+            found.append((spot.x(), spot.y(), code, date))
     return found, crs_text(source.sourceCrs())
+
+
+def _day(value, number: int) -> str:
+    """A date, a date with time or a text as ISO date."""
+    if isinstance(value, QDateTime):
+        value = value.date()
+    text = value.toString("yyyy-MM-dd") if isinstance(value, QDate) else str(value)[:10]
+    try:
+        return iso_date(text)
+    except ConcordError as error:
+        raise ConcordError(f"The point {number} has no date; fill it in as 2024-01-31.") from error
 
 
 def parcels(source, name: str, field: str) -> tuple:

@@ -92,6 +92,15 @@ def test_stac_is_valid_for_pystac_and_its_own_schemas(chips):
     assert roles.count("label") == 1 and roles.count("feature") == 3
 
 
+def test_resampling_is_told(scene, tmp_path):
+    export.export([scene.first, scene.radar], scene.labels, str(tmp_path / "set"), data.wish())
+    item = json.loads(next((tmp_path / "set" / "chips").glob("*/*.json")).read_text("utf-8"))
+    assets = item["assets"]
+    assert assets["labels"]["ml-aoi:reference-grid"] is True
+    assert assets["sar_20200103"]["ml-aoi:resampling-method"] == "bilinear"
+    assert "ml-aoi:resampling-method" not in assets["s2_20200101"]
+
+
 def test_damaged_stac_is_caught(chips, tmp_path):
     from concord.plugin.engine.chips import schemas
 

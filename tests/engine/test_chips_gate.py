@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from concord.plugin.engine import rasters
-from concord.plugin.engine.chips import audit, check, curate, domains, export, plan, split
+from concord.plugin.engine.chips import audit, check, curate, domains, export, objects, plan, split
 from concord.plugin.engine.errors import ConcordError
 from concord.plugin.engine.grid import Grid
 from tests.engine import chips_data as data
@@ -76,6 +76,34 @@ def test_share_without_image_data(preview, place):
     report = preview([path], gate=plan.Gate(max_nodata=0.25))
     assert report["chips"] == 24
     assert report["reasons"] == {"no image data": 32, "share without image data": 8}
+
+
+def test_review_stage_decides(preview):
+    left, bottom, right, top = data.GRID.bounds
+    middle = (left + right) / 2
+    review = (
+        domains.Region("accepted", box(left, bottom, middle, top)),
+        domains.Region("sent back", box(middle, bottom, right, (bottom + top) / 2)),
+    )
+    found = preview(review=review)
+    assert found["chips"] == 32
+    assert found["reasons"] == {"in no reviewed task": 16, "review stage is sent back": 16}
+    with pytest.raises(ConcordError, match="review stage final"):
+        preview(review=review, stages=("final",))
+
+
+def test_object_match_score(preview, place, scene):
+    one, other = np.zeros((20, 20), np.uint8), np.zeros((20, 20), np.uint8)
+    one[2:8, 2:8] = one[12:16, 12:16] = 1
+    other[3:8, 2:8] = 1
+    other[0, 19] = 1
+    assert objects.match_score(one, other, [1]) == 0.5  # one of two and one of two
+    assert objects.match_score(one, one, [1]) == 1 and objects.match_score(one, one, [3]) is None
+    second = scene.codes.copy()
+    second[:, 128:] = 3
+    path = layer(place, "second", second, nodata=0)
+    found = preview(match=path, gate=plan.Gate(min_match=0.99))
+    assert 32 <= found["chips"] < 64 and set(found["reasons"]) == {"object match score"}
 
 
 def test_a_gate_whose_raster_is_missing_says_so(preview):

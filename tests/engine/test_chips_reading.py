@@ -123,6 +123,24 @@ def test_points_become_chips_and_the_rest_is_ignore(scene, tmp_path):
     assert seen == {1, 2, 3, 255}
 
 
+def test_dated_points_get_the_images_of_their_time(scene, tmp_path):
+    records = [
+        (5e5 + 160 + 320 * (i % 7), 5e6 - 160 - 320 * (i // 7), 1 + i % 2,
+         "2020-01-03" if i % 2 else "2020-05-29") for i in range(49)
+    ]  # fmt: skip
+    records[0] = (*records[0][:3], "2023-01-01")
+    labels = points.labels_of(records, "EPSG:32632", scene.first, 0, "p", 3)
+    wish = data.wish()
+    report = export.export([scene.first, scene.second], labels, str(tmp_path / "set"), wish)
+    assert report["reasons"]["no image near the date of its points"] == 1
+    names = {}
+    for folder in (tmp_path / "set" / "chips").iterdir():
+        label = rasters.read(folder / "label.tif")[0]
+        code = int(label[label != 255][0])
+        names.setdefault(code, set()).update(p.stem for p in folder.glob("s2_*.tif"))
+    assert names == {1: {"s2_20200601"}, 2: {"s2_20200101"}}
+
+
 def test_points_elsewhere_or_with_code_255_are_refused(scene):
     with pytest.raises(ConcordError, match="No point lies on the images"):
         points.labels_of([(0.0, 0.0, 1)], "EPSG:4326", scene.first, 0, "p")

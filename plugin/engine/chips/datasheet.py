@@ -65,9 +65,12 @@ def _made(context) -> list:
             ("annotators at least", wish.gate.min_annotators, 0),
             ("clear share at least", wish.gate.min_clear, 0),
             ("share without image data at most", wish.gate.max_nodata, 1),
+            ("object match score at least", wish.gate.min_match, 0),
         )
         if value != neutral
     ]
+    if wish.review:
+        gate.append(f"review stage {' or '.join(wish.stages)}")
     low = {
         "keep": "kept as they are",
         "ignore": f"set to 255 below a posterior of {wish.low_below:g}",

@@ -39,6 +39,7 @@ class Context:
         labels = self.labels if isinstance(self.labels, (str, Path)) else None
         found = [*self.imagery, labels, self.consensus]
         found += [self.wish.grid, self.wish.agreement, self.wish.clear, self.wish.votes]
+        found.append(self.wish.match)
         return list(dict.fromkeys(str(path) for path in found if path))
 
 

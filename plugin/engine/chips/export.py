@@ -86,7 +86,7 @@ def _title(labels) -> str:
 def _key(imagery, labels, consensus, wish: ExportWish) -> str:
     """What the bytes depend on: settings and the inputs' sizes and times."""
     paths = [*imagery, getattr(labels, "path", labels), consensus, wish.grid]
-    paths += [wish.agreement, wish.clear, wish.votes, *wish.models]
+    paths += [wish.agreement, wish.clear, wish.votes, wish.match, *wish.models]
     stamps = []
     for path in paths:
         if path:
@@ -94,7 +94,7 @@ def _key(imagery, labels, consensus, wish: ExportWish) -> str:
                 about = os.stat(path)
                 stamps.append([str(path), about.st_size, about.st_mtime_ns])
     stamps.append(getattr(labels, "key", ""))
-    regions = [[region.value, region.geometry] for region in wish.regions]
+    regions = [[r.value, r.geometry] for r in (*wish.regions, *wish.review)]
     everything = [wish.settings(), wish.licence, wish.sources, wish.annotators, wish.rule,
                   stamps, regions, describe.VERSION]  # fmt: skip
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
@@ -127,7 +127,11 @@ def _cut(store: Store, layout: Plan, setup, formats, progress: Progress) -> None
 
 def _write_chip(store: Store, p: Planned, layout: Plan, setup, formats) -> Entry:
     reader = layout.reader
-    cuts = [image.cut(p.chip.window, reader.grid) for image in layout.images]
+    fits = getattr(reader.mask, "fits", None)  # points may want images of their own time
+    images = [i for i in layout.images if fits is None or fits(p.chip.window, i.dates)]
+    if not images:
+        return Entry(p.chip.id, p.split, reason="no image near the date of its points")
+    cuts = [image.cut(p.chip.window, reader.grid) for image in images]
     cuts = [cut for cut in cuts if cut is not None]
     if not cuts:
         return Entry(p.chip.id, p.split, reason="no image data")

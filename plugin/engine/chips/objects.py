@@ -95,6 +95,28 @@ def boundary(numbers: np.ndarray, width: int = 1) -> np.ndarray:
     return edge
 
 
+def match_score(one: np.ndarray, other: np.ndarray, codes) -> float | None:
+    """Share of objects that two masks (rows, cols) agree on, 0-1; None when neither has any.
+
+    The F1 score of regions of one class that overlap with an IoU above 0.5, as GTPBD scores
+    parcels; above a half no region can match two.
+    """
+    from scipy import ndimage
+
+    matched = total = 0
+    for code in codes:
+        a, n = ndimage.label(one == code)
+        b, m = ndimage.label(other == code)
+        total += n + m
+        if not n or not m:
+            continue
+        both = np.bincount(a.ravel().astype(np.int64) * (m + 1) + b.ravel(),
+                           minlength=(n + 1) * (m + 1)).reshape(n + 1, m + 1)  # fmt: skip
+        union = both.sum(1)[1:, None] + both.sum(0)[None, 1:] - both[1:, 1:]
+        matched += int((both[1:, 1:] * 2 > union).sum())
+    return 2 * matched / total if total else None
+
+
 def run_lengths(mask: np.ndarray) -> list:
     """COCO's uncompressed run lengths of a mask (rows, cols): column by column, zeros first."""
     flat = np.asarray(mask, bool).ravel(order="F")

@@ -35,7 +35,8 @@ class Content:
     """What a chip's labels hold: pixels by class code, labelled share, mean score 0-1.
 
     ``undecided`` is the share of ignored pixels, ``agreement`` the mean over labelled pixels,
-    ``annotators`` their median number a pixel, ``clear`` the share without cloud; None is unknown.
+    ``annotators`` their median number a pixel, ``clear`` the share without cloud, ``match`` the
+    share of objects that a second mask has too; None is unknown.
     """
 
     counts: np.ndarray
@@ -45,6 +46,7 @@ class Content:
     agreement: float | None = None
     annotators: float | None = None
     clear: float | None = None
+    match: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Gate:
         min_annotators: median number of annotators a labelled pixel.
         min_clear: share of clear pixels, 0-1.
         max_nodata: largest share of pixels without data in any image, 0-1.
+        min_match: share of objects that a second mask has too, 0-1.
     """
 
     min_score: float = 0.0
@@ -68,6 +71,7 @@ class Gate:
     min_annotators: float = 0.0
     min_clear: float = 0.0
     max_nodata: float = 1.0
+    min_match: float = 0.0
 
     def problem(self, content: Content) -> str:
         """Why a chip is rejected, or ''."""
@@ -79,6 +83,7 @@ class Gate:
             (content.agreement, self.min_agreement, "mean agreement"),
             (content.annotators, self.min_annotators, "number of annotators"),
             (content.clear, self.min_clear, "clear share"),
+            (content.match, self.min_match, "object match score"),
         ):
             if value is not None and value < least:
                 return f"{what} {value:.2f} below {least:.2f}"

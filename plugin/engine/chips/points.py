@@ -6,6 +6,7 @@ that a model is not taught that unlabelled land is background.
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,12 @@ from ..taxonomy import IGNORE
 
 @dataclass(frozen=True)
 class Point:
-    """A labelled place in the CRS of the images: x, y, class code."""
+    """A labelled place in the CRS of the images: x, y, class code, ISO date or ''."""
 
     x: float
     y: float
     code: int
+    date: str = ""
 
 
 class PointLabels:
@@ -34,13 +36,16 @@ class PointLabels:
         grid: the chips' grid, that of the reference image.
         reach: pixels around the point's own that carry its label too, as a square.
         path: what the points are called, for the datasheet.
+        tolerance: days by which an image may be older or younger than a dated point.
 
     Raises:
         ConcordError: no point lies on the grid, or a code is outside 1-254.
     """
 
-    def __init__(self, points: list, grid: Grid, reach: int = 0, path: str = "points"):
-        self.grid, self.path, self._reach = grid, path, reach
+    def __init__(
+        self, points: list, grid: Grid, reach: int = 0, path: str = "points", tolerance: int = 5
+    ):
+        self.grid, self.path, self._reach, self._tolerance = grid, path, reach, tolerance
         wrong = next((p for p in points if not 0 < p.code < IGNORE), None)
         if wrong is not None:
             raise ConcordError(
@@ -50,14 +55,14 @@ class PointLabels:
         for point in points:
             col, row = (int(np.floor(v)) for v in grid.colrow(point.x, point.y))
             if 0 <= col < grid.width and 0 <= row < grid.height:
-                self._pixels.append((col, row, point.code))
+                self._pixels.append((col, row, point.code, point.date))
         if not self._pixels:
             raise ConcordError("No point lies on the images; check the points' CRS.")
 
     @property
     def key(self) -> list:
         """What the labels depend on, for resuming a killed run."""
-        return [self._pixels, self._reach]
+        return [self._pixels, self._reach, self._tolerance]
 
     def windows(self, width: int, height: int) -> list:
         """One window a point, centred on it, inside the grid; points in one window share it."""
@@ -67,16 +72,29 @@ class PointLabels:
                 f"chip of {width}; choose a smaller CHIP_SIZE."
             )
         found = {}
-        for col, row, _ in self._pixels:
+        for col, row, *_ in self._pixels:
             left = min(max(0, col - width // 2), self.grid.width - width)
             top = min(max(0, row - height // 2), self.grid.height - height)
             found[(top, left)] = Window(left, top, width, height)
         return [found[key] for key in sorted(found)]
 
+    def fits(self, window: Window, dates: list) -> bool:
+        """True when an image of these dates is near enough in time to a point of the window."""
+        wanted = [
+            when for col, row, _, when in self._pixels
+            if when and 0 <= col - window.col < window.width
+            and 0 <= row - window.row < window.height
+        ]  # fmt: skip
+        if not wanted or not dates:
+            return True
+        days = [datetime.date.fromisoformat(d).toordinal() for d in dates]
+        points = [datetime.date.fromisoformat(d).toordinal() for d in wanted]
+        return any(abs(a - b) <= self._tolerance for a in days for b in points)
+
     def read(self, window: Window) -> np.ndarray:
         """Codes (rows, cols) uint8: the points' labels, 255 elsewhere."""
         label = np.full((window.height, window.width), IGNORE, np.uint8)
-        for col, row, code in self._pixels:
+        for col, row, code, _ in self._pixels:
             x, y = col - window.col, row - window.row
             right, low = x + self._reach + 1, y + self._reach + 1
             if right > 0 and low > 0:
@@ -85,7 +103,7 @@ class PointLabels:
 
     def taxonomy(self, given: str = ""):
         """The scheme given, else 'class N' for the codes of the points."""
-        codes = sorted({code for _, _, code in self._pixels})
+        codes = sorted({code for _, _, code, _ in self._pixels})
         if given:
             scheme = taxonomy.load(given)
             scheme.check(codes, Path(self.path).name)
@@ -95,11 +113,15 @@ class PointLabels:
         return taxonomy.Taxonomy(name, name, classes, "no taxonomy given: classes named by code")
 
 
-def labels_of(records: list, crs: str, image: str, reach: int, path: str) -> PointLabels:
-    """Point labels on the grid of an image from (x, y, code) in any CRS."""
+def labels_of(
+    records: list, crs: str, image: str, reach: int, path: str, tolerance: int = 5
+) -> PointLabels:
+    """Point labels on the grid of an image from (x, y, code) or (x, y, code, date) in any CRS."""
     info = rasters.require_crs(rasters.info(image))
     if not records:
         raise ConcordError("There is no point; choose a layer with labelled points.")
-    moved = rasters.transform_points([(x, y) for x, y, _ in records], crs, info.grid.crs)
-    points = [Point(x, y, int(record[2])) for (x, y), record in zip(moved, records)]
-    return PointLabels(points, info.grid, reach, path)
+    moved = rasters.transform_points([r[:2] for r in records], crs, info.grid.crs)
+    points = [
+        Point(x, y, int(r[2]), r[3] if len(r) > 3 else "") for (x, y), r in zip(moved, records)
+    ]
+    return PointLabels(points, info.grid, reach, path, tolerance)

@@ -47,6 +47,9 @@ def prepare(
     _check_objects(wish, scheme)
     chips = _chips(reader, wish)
     passed, rejected = _gate(chips, reader, wish.gate, progress.part(0, 60))
+    if wish.review:
+        passed, unseen = _reviewed(passed, wish)
+        rejected += unseen
     dates = dates_of(wish, imagery)
     images = sources.open_images(stack, imagery, reader.grid, wish, dates)
     look = whole or wish.gate.max_nodata < 1 or wish.curate.needs_images
@@ -101,6 +104,24 @@ def _gate(chips, reader: LabelReader, gate, progress: Progress) -> tuple:
             f"No chip passes the gate (the first: {reason}); lower MIN_SCORE or MIN_LABELLED."
         )
     return passed, rejected
+
+
+def _reviewed(passed: list, wish: ExportWish) -> tuple:
+    """(chips whose task has an accepted stage, rejected)."""
+    kept, rejected = [], []
+    stages = domains.of_chips(passed, "layer", wish.review, [])
+    for p, stage in zip(passed, stages):
+        if stage in wish.stages:
+            kept.append(p)
+        else:
+            reason = f"review stage is {stage}" if stage else "in no reviewed task"
+            rejected.append((p.chip.id, reason))
+    if not kept:
+        raise ConcordError(
+            f"No chip has the review stage {' or '.join(wish.stages)}; finish the review or choose "
+            "other STAGES."
+        )
+    return kept, rejected
 
 
 def _look(passed, reader, images, wish, progress: Progress) -> tuple:

@@ -11,7 +11,7 @@ from ..errors import ConcordError
 from ..grid import Grid
 from ..labels import ClassRaster
 from ..taxonomy import IGNORE, NO_DATA
-from . import plan
+from . import objects, plan
 
 
 class LabelReader:
@@ -37,11 +37,15 @@ class LabelReader:
         self._agreement = _share(stack, wish.agreement, self.grid, "agreement", 1)
         self._clear = _band(stack, wish.clear, self.grid)
         self._votes = _band(stack, wish.votes, self.grid)
+        self._match = None
+        if wish.match:
+            self._match = stack.enter_context(ClassRaster(wish.match, self.grid))
         gate = wish.gate
         for needed, raster, title, name in (
             (gate.min_agreement, self._agreement, "least agreement", "AGREEMENT"),
             (gate.min_clear, self._clear, "least clear share", "CLEAR"),
             (gate.min_annotators, self._votes, "least number of annotators", "VOTES"),
+            (gate.min_match, self._match, "least object match score", "MATCH"),
         ):
             if needed and raster is None:
                 raise ConcordError(
@@ -82,6 +86,10 @@ class LabelReader:
             more["clear"] = float((self._clear(window) > 0).mean())
         if self._votes is not None and used.any():
             more["annotators"] = float(np.median(self._votes(window)[used]))
+        if self._match is not None:
+            other = self._match.read(window)
+            codes = self.wish.objects or sorted(set(np.unique(label[used]).tolist()))
+            more["match"] = objects.match_score(label, other, codes)
         return plan.content_of(label, posterior, **more)
 
 

@@ -108,6 +108,45 @@ def distance(one: np.ndarray, many: np.ndarray) -> np.ndarray:
     return np.where((dx < -tolerance) & (dy < -tolerance), -1.0, gap)
 
 
+class Nearby:
+    """Boxes by square cells, so that those near another box are found without trying all."""
+
+    def __init__(self, boxes, side: float):
+        self._side = side
+        self._boxes = np.array([]).reshape(0, 4)
+        self._cells: dict = {}
+        self.add(boxes)
+
+    def add(self, boxes) -> None:
+        boxes = np.array(list(boxes), float).reshape(-1, 4)
+        first = len(self._boxes)
+        self._boxes = np.concatenate([self._boxes, boxes])
+        for number, box in enumerate(boxes, first):
+            for cell in self._touched(box, 0.0):
+                self._cells.setdefault(cell, []).append(number)
+
+    def _touched(self, box, reach: float) -> list:
+        low = np.floor((box[:2] - reach) / self._side).astype(int)
+        high = np.floor((box[2:] + reach) / self._side).astype(int)
+        return [(x, y) for x in range(low[0], high[0] + 1) for y in range(low[1], high[1] + 1)]
+
+    def gap(self, box: np.ndarray, reach: float) -> float:
+        """The smallest gap to a box within ``reach``, -1 on overlap, infinity when none is near."""
+        if not len(self._boxes):
+            return np.inf
+        span = (box[2:] - box[:2] + 2 * reach) / self._side + 2
+        if not np.isfinite(reach) or span[0] * span[1] > len(self._boxes):
+            return float(distance(box, self._boxes).min())
+        numbers = {n for cell in self._touched(box, reach) for n in self._cells.get(cell, ())}
+        if not numbers:
+            return np.inf
+        return float(distance(box, self._boxes[sorted(numbers)]).min())
+
+
+def _side(planned: list) -> float:
+    return max((max(b[2] - b[0], b[3] - b[1]) for b in (p.chip.bounds for p in planned)), default=1)
+
+
 def apart(planned: list, buffer: float) -> tuple:
     """(kept, dropped): chips of the larger split that come too near to another split's go.
 
@@ -117,22 +156,26 @@ def apart(planned: list, buffer: float) -> tuple:
         SPLITS, key=lambda name: (sum(p.split == name for p in planned), SPLITS.index(name))
     )
     kept, dropped = [], []
+    known = Nearby((), _side(planned))
     for name in order:  # the smallest split first, so that it loses nothing
         # Compared with finished splits only: chips of one split may touch each other.
-        boxes = np.array([p.chip.bounds for p in kept]).reshape(-1, 4)
+        own = []
         for p in [p for p in planned if p.split == name]:
-            gap = distance(np.array(p.chip.bounds), boxes).min(initial=np.inf)
+            gap = known.gap(np.array(p.chip.bounds), buffer)
             near = gap < 0 or (buffer > 0 and gap < buffer * (1 - 1e-9))
-            (dropped if near else kept).append(p)
+            (dropped if near else own).append(p)
+        known.add(p.chip.bounds for p in own)
+        kept += own
     return sorted(kept, key=lambda p: p.chip.id), dropped
 
 
 def nearest_distance(planned: list) -> float | None:
     """The smallest gap between chips of different splits; None with one split only."""
-    best = np.inf
+    best, side = np.inf, _side(planned)
+    done = Nearby((), side)
     for name in SPLITS:
         own = [p for p in planned if p.split == name]
-        others = np.array([p.chip.bounds for p in planned if p.split != name]).reshape(-1, 4)
-        for p in own:
-            best = min(best, distance(np.array(p.chip.bounds), others).min(initial=np.inf))
+        for p in own:  # only what is nearer than the best so far is looked for
+            best = min(best, done.gap(np.array(p.chip.bounds), best))
+        done.add(p.chip.bounds for p in own)
     return None if np.isinf(best) else float(best)

@@ -40,7 +40,9 @@ class ExportWish:
         cell_km: spacing of the Major TOM cells put before the ids; 0 for none.
         low, low_below: what becomes of pixels whose posterior is below this share: 'keep',
             'ignore' (255) or 'weight' (a weight band, 0 below it).
-        agreement, clear, votes: rasters that the gate reads, '' for none.
+        agreement, clear, votes, match: rasters that the gate reads, '' for none; ``match`` is a
+            second class raster, such as another annotator's.
+        review, stages: polygons with their review stage, and the stages that let a chip pass.
         split_by: 'blocks', 'layer' (``regions``), 'scene' or 'date'.
         objects: class codes whose regions are objects; () for all.
         min_object: least pixels of an object; boundary_width: pixels.
@@ -70,6 +72,9 @@ class ExportWish:
     agreement: str = ""
     clear: str = ""
     votes: str = ""
+    match: str = ""
+    review: tuple = ()
+    stages: tuple = ("accepted",)
     split_by: str = "blocks"
     regions: tuple = ()
     curate: Curate = Curate()
@@ -95,7 +100,8 @@ class ExportWish:
         for name in ("threads", "sources", "annotators", "models", "rule", "licence"):
             values.pop(name)
         values["regions"] = sorted({region.value for region in self.regions})
-        for name in ("grid", "agreement", "clear", "votes"):
+        values["review"] = sorted({region.value for region in self.review})
+        for name in ("grid", "agreement", "clear", "votes", "match"):
             values[name] = Path(values[name]).name
         values |= values.pop("gate")
         values["curate"] = values["curate"] if self.curate.is_active else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from ...scene import resampling_for
 from .. import stac
 from . import base
 
@@ -21,7 +22,7 @@ def chip(sample: base.Sample) -> tuple:
         files[f"{place}/{cut.name}.tif"] = sample.tiff(cut)
         assets[cut.name] = _image_asset(cut, sample, setup)
     files[f"{place}/label.tif"] = sample.label_tiff
-    assets["labels"] = stac.label_asset(setup.scheme)
+    assets["labels"] = {**stac.label_asset(setup.scheme), "ml-aoi:reference-grid": True}
     if sample.posterior is not None:
         files[f"{place}/consensus.tif"] = sample.layer(sample.posterior, "posterior", "percent")
         assets["consensus"] = _layer("consensus", "posterior", "uint8", "percent")
@@ -53,6 +54,8 @@ def _image_asset(cut, sample, setup) -> dict:
         "roles": ["data"],
         "bands": setup.bands[cut.name],
     }
+    if cut.image.is_resampled:
+        asset["ml-aoi:resampling-method"] = resampling_for(cut.image.info.grid, setup.grid)
     dates = cut.image.dates
     if len(dates) == 1 and not setup.wish.date:
         asset["datetime"] = f"{dates[0]}T00:00:00Z"
