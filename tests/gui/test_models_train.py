@@ -52,3 +52,15 @@ def test_page_trains_and_offers_the_model(open_panel, opened, qtbot, messages):
     panel.run()
     qtbot.waitUntil(lambda: not panel.runner.busy, timeout=60_000)
     assert messages() == [] and panel.summary.text()
+
+
+def test_unfolding_a_section_shows_nothing_that_was_hidden(open_panel):
+    from qgis.gui import QgsCollapsibleGroupBox
+
+    panel = open_panel(ModelsPanel)
+    for box in panel.findChildren(QgsCollapsibleGroupBox):
+        box.setCollapsed(True)
+        box.setCollapsed(False)
+    hidden = (panel.training.classes, panel.training.open_report, panel.card, panel.form.holder)
+    assert not any(widget.isVisibleTo(panel) for widget in hidden)
+    assert panel.training.method.isVisibleTo(panel)
