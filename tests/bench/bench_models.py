@@ -103,7 +103,7 @@ def _large_scene(path: str, side: int) -> None:
             rows = min(512, side - row)
             y = np.arange(row, row + rows, dtype=np.float32) / 300
             wave = np.sin(x)[None] * np.cos(y)[:, None]
-            noise = rng.integers(0, 64, (4, rows, side), dtype=np.uint16)
+            noise = rng.integers(0, 24, (4, rows, side), dtype=np.uint16)
             strip = (2000 + 900 * np.stack([wave, wave**2, -wave, np.abs(wave)])).astype(np.uint16)
             writer.write(strip + noise, Window(0, row, side, rows))
 
