@@ -151,7 +151,7 @@ class RunModel(ConcordAlgorithm):
         fields = fields_of(**{"class": "int"}, class_name="text", score="real", source="text")
 
         def rows():
-            for shape, said in objects or self._areas(values, report):
+            for shape, said in objects or self._areas(values, report, progress):
                 progress.check()
                 named = [said["class"], said["class_name"], said["score"], "model"]
                 yield capture.geometry_of([shape]), named
@@ -159,15 +159,9 @@ class RunModel(ConcordAlgorithm):
         crs = capture.qgis_crs(values["crs"])
         return sinks.write(self, parameters, "POLYGONS", context, fields, crs, rows())
 
-    def _areas(self, values, report):
-        """Connected areas of one class, when the model answers with classes."""
-        from ..engine import rasters
+    def _areas(self, values, report, progress):
+        """Parcels where the card tells interior from boundary, else areas of one class."""
+        from ..engine.infer import parcels
 
-        names = {c["code"]: c["name"] for c in report["classes"]}
-        if not values["output"] or "objects" in report or not names:
-            return
-        grid = rasters.info(values["output"]).grid
-        codes = rasters.read(values["output"], indexes=[1])[0]
-        for shape, code in rasters.polygons(codes, grid, codes > 0):
-            said = {"class": int(code), "class_name": names.get(int(code), ""), "score": None}
-            yield shape, said
+        if values["output"] and "objects" not in report and report["classes"]:
+            yield from parcels.of_map(values["output"], report, progress)

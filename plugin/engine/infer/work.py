@@ -170,7 +170,8 @@ class TileRunner:
         """Averaged planes of the window, with the disagreement of the copies as the last one."""
         views = _views(self.task.flips, images)
         margin = self.model.margin
-        full = (images[0].shape[-2] - 2 * margin, images[0].shape[-1] - 2 * margin)
+        stride = self.model.card.inputs[0].stride
+        full = tuple(side * stride - 2 * margin for side in images[0].shape[-2:])
         found = []
         for turn in views:
             shape = full[::-1] if turn[2] else full
