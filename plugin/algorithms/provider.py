@@ -10,6 +10,7 @@ from qgis.PyQt.QtGui import QIcon
 from .checkchips import CheckChips
 from .clusterextent import ClusterExtent
 from .combinepredictions import CombinePredictions
+from .conformalsets import ConformalSets
 from .consensus import Consensus
 from .exportchips import ExportChips
 from .loadscene import LoadScene
@@ -29,6 +30,7 @@ ALGORITHMS = (
     TrainClassifier,
     CombinePredictions,
     ClusterExtent,
+    ConformalSets,
     RefineLabels,
     Consensus,
     ExportChips,
