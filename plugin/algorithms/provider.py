@@ -13,6 +13,7 @@ from .checkchips import CheckChips
 from .clusterextent import ClusterExtent
 from .combinepredictions import CombinePredictions
 from .comparemaps import CompareMaps
+from .conformalsets import ConformalSets
 from .consensus import Consensus
 from .coverage import Coverage
 from .createcampaign import CreateCampaign
@@ -48,6 +49,7 @@ ALGORITHMS = (
     TrainClassifier,
     CombinePredictions,
     ClusterExtent,
+    ConformalSets,
     RefineLabels,
     ApplyProposals,
     RevertProposals,

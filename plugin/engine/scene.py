@@ -107,9 +107,12 @@ class Scene:
         raw = raster.read(window, [source.band.index], shape)[0]
         plane = raw.astype(np.float32)
         if source.nodata is not None and not np.isnan(source.nodata):
-            plane[raw == source.nodata] = np.nan
-        if (source.band.scale, source.band.offset) != (1.0, 0.0):
+            lacking = raw == source.nodata
+            if lacking.any():
+                plane[lacking] = np.nan
+        if source.band.scale != 1.0:
             plane *= np.float32(source.band.scale)
+        if source.band.offset != 0.0:
             plane += np.float32(source.band.offset)
         return _FORMULAS[source.band.formula](plane) if source.band.formula else plane
 

@@ -13,7 +13,7 @@ from ..bridge.text import tr
 from . import reports
 from .lists import Table, VerdictList, lines_high
 from .models_card import CardForm
-from .models_train import TrainPage
+from .models_train import TrainPage, inside
 from .panel import Panel
 from .runner import Outcome
 from .widgets import ExtentChooser, LayerCombo, PathCombo, choice, form, note, row
@@ -41,7 +41,7 @@ class ModelsPanel(Panel):
     HINT = "Run a model on a layer, or train one on your own labels."
 
     def build(self) -> None:
-        column = self.section(tr("Model and layer"))
+        column = inside(self.section(tr("Model and layer")))
         layout = form()
         self.model = model_combo()
         self.model.changed.connect(self._chosen)
@@ -78,7 +78,7 @@ class ModelsPanel(Panel):
         self._build_run()
 
     def _build_run(self) -> None:
-        column = self.section(tr("Run"))
+        column = inside(self.section(tr("Run")))
         layout = form()
         self.extent = ExtentChooser(self.iface.mapCanvas())
         self.extent.changed.connect(self.refresh)

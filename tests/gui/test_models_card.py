@@ -42,7 +42,7 @@ def test_form_completes_the_card_and_the_model_runs(open_panel, opened, qtbot, m
     assert not form.holder.isVisibleTo(panel)
 
     def finish():
-        qtbot.waitUntil(lambda: not panel.runner.busy, timeout=60_000)
+        qtbot.waitUntil(lambda: not panel.runner.busy, timeout=240_000)
 
     panel.check()
     finish()

@@ -41,8 +41,9 @@ def test_page_trains_and_offers_the_model(open_panel, opened, qtbot, messages):
     assert page._need() == "" and not page.field.isEnabled()
     assert page.bands.count() == 4
     page.next.setChecked(True)
+    page.method.setCurrentIndex(page.method.findData("linear"))
     page.run()
-    qtbot.waitUntil(lambda: not panel.runner.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.runner.busy, timeout=240_000)
     assert messages() == []
     assert panel.model.value().endswith("classifier-1.onnx")
     assert page.classes.rowCount() >= 4 and "% right" in page.figures.text()
@@ -50,5 +51,17 @@ def test_page_trains_and_offers_the_model(open_panel, opened, qtbot, messages):
     assert "Label here next" in names
     panel.extent.combo.setCurrentIndex(panel.extent.combo.findData("layer"))
     panel.run()
-    qtbot.waitUntil(lambda: not panel.runner.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.runner.busy, timeout=240_000)
     assert messages() == [] and panel.summary.text()
+
+
+def test_unfolding_a_section_shows_nothing_that_was_hidden(open_panel):
+    from qgis.gui import QgsCollapsibleGroupBox
+
+    panel = open_panel(ModelsPanel)
+    for box in panel.findChildren(QgsCollapsibleGroupBox):
+        box.setCollapsed(True)
+        box.setCollapsed(False)
+    hidden = (panel.training.classes, panel.training.open_report, panel.card, panel.form.holder)
+    assert not any(widget.isVisibleTo(panel) for widget in hidden)
+    assert panel.training.method.isVisibleTo(panel)

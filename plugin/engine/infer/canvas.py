@@ -6,7 +6,7 @@ import numpy as np
 
 from ..grid import Tile, Window
 from .tiling import hann
-from .work import _value
+from .work import _value, seam_of
 
 ROWS = 256  # a strip is a multiple of the writer's block rows, so that no block is written twice
 _NONE = 255  # no tile has voted
@@ -114,8 +114,9 @@ class Canvas:
         for name, band in self.bands.items():
             band.array[(slice(None), *there)] = arrays[name][(slice(None), *here)]
         if "votes" in arrays:
-            self._compare(tile.window, arrays["votes"])
-            off_row, off_col = core.row - tile.window.row, core.col - tile.window.col
+            seam = seam_of(tile)
+            self._compare(seam, arrays["votes"])
+            off_row, off_col = core.row - seam.row, core.col - seam.col
             own = arrays["votes"][off_row : off_row + core.height, off_col : off_col + core.width]
             self.votes.array[(0, *there)] = own[here]
 

@@ -155,7 +155,7 @@ def _input(raw: dict, hyper: dict, described=()) -> CardInput:
         bands,
         _axes(array.get("dim_order"), "NCHW"),
         tuple(array.get("shape") or ()),
-        str(more.get("unit", hyper.get("unit", ""))),
+        str(more.get("unit", hyper.get("unit")) or ""),
         tuple(scaling) if isinstance(scaling, (list, tuple)) else (scaling,),
         tuple(
             (float(low), float(high))

@@ -349,5 +349,6 @@ def _report(job: _Run, verdicts, summary: dict, seconds: float) -> dict:
         "seconds": round(seconds, 3),
         "mpx_per_second": round(pixels / 1e6 / max(seconds, 1e-6), 3),
         "grid": job.grid.describe(),
+        "parcels": model.card.hyper.get("parcels"),
         "warnings": list(dict.fromkeys(w for scene in scenes for w in scene.warnings)),
     }

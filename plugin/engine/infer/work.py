@@ -13,6 +13,8 @@ from . import tasks
 from .tasks.dense import all_finite
 from .values import scale
 
+SEAM = 1  # pixels beyond a core that are compared with the neighbouring tile
+
 
 @dataclass(frozen=True)
 class Task:
@@ -96,7 +98,7 @@ class TileRunner:
         planes = self._planes(images, size)
         if self.task.blended:
             return planes, keep
-        return self._finished(planes, part, keep), keep
+        return self._finished(planes, tile, keep), keep
 
     def _inside(self, core: Window) -> np.ndarray:
         if not self.mask:
@@ -168,7 +170,8 @@ class TileRunner:
         """Averaged planes of the window, with the disagreement of the copies as the last one."""
         views = _views(self.task.flips, images)
         margin = self.model.margin
-        full = (images[0].shape[-2] - 2 * margin, images[0].shape[-1] - 2 * margin)
+        stride = self.model.card.inputs[0].stride
+        full = tuple(side * stride - 2 * margin for side in images[0].shape[-2:])
         found = []
         for turn in views:
             shape = full[::-1] if turn[2] else full
@@ -181,15 +184,15 @@ class TileRunner:
         factor = self.adapter.scale
         return mean[:, : size[0] * factor, : size[1] * factor]
 
-    def _finished(self, planes, part, keep) -> dict:
+    def _finished(self, planes, tile: Tile, keep) -> dict:
         factor = self.adapter.scale
-        inner = tuple(slice(s.start * factor, s.stop * factor) for s in part)
-        votes = self.adapter.votes(planes)
-        core = planes[(slice(None), *inner)]
+        core = planes[(slice(None), *_inside(tile.core, tile.window, factor))]
+        seam = seam_of(tile)
+        votes = self.adapter.votes(planes[(slice(None), *_inside(seam, tile.window, factor))])
         if votes is None:
             arrays = self.adapter.finish(core, keep)
         else:
-            arrays = self.adapter.finish(core, keep, votes[inner])
+            arrays = self.adapter.finish(core, keep, votes[_inside(tile.core, seam, factor)])
         made = {name: _value(arrays[name]) for name in self.task.asked if name in arrays}
         return made if votes is None else {**made, "votes": votes}
 
@@ -208,6 +211,23 @@ class TileRunner:
             outline = [(x + window.col, y + window.row) for x, y in found.outline]
             kept.append(replace(found, box=box, outline=outline))
         return kept
+
+
+def seam_of(tile: Tile) -> Window:
+    """A tile's core and the pixels around it that its neighbours answer for with more context.
+
+    Agreement is counted there: if the halo is large enough, it is complete.
+    """
+    wide, window = tile.core.grown(SEAM), tile.window
+    inner = Window(wide.col - window.col, wide.row - window.row, wide.width, wide.height)
+    inner = inner.clipped(window.width, window.height)
+    return Window(inner.col + window.col, inner.row + window.row, inner.width, inner.height)
+
+
+def _inside(part: Window, whole: Window, factor: int) -> tuple:
+    """(rows, columns) of a window in an array of another."""
+    row, col = (part.row - whole.row) * factor, (part.col - whole.col) * factor
+    return slice(row, row + part.height * factor), slice(col, col + part.width * factor)
 
 
 def _value(array):

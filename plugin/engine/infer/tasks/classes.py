@@ -76,7 +76,7 @@ class Classes(Dense):
         for i, codes in enumerate(self.codes):
             first = votes if i == 0 and votes is not None else None
             best = self._winners(self._part(planes, i)) if first is None else first
-            np.take(codes, best, out=labels[i])
+            np.take(codes, best, out=labels[i], mode="clip")
         if not keep.all():
             labels[:, ~keep] = 0
         return self._finished(labels, planes, keep, count)

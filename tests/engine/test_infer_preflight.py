@@ -1,0 +1,84 @@
+"""Verdicts that need the world or the graph: region, CRS, dates, units, what it receives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from concord.plugin.engine import rasters
+from concord.plugin.engine.grid import Grid
+from concord.plugin.engine.infer import card as cards
+from concord.plugin.engine.infer import preflight
+from concord.plugin.engine.scene import Scene
+
+
+def card_of(bands=("red", "nir"), described=(), **hyper):
+    said = {"tile": 64, "halo": 0, "activation": "none", "unit": "reflectance",
+            "pixel_size_range_m": [5, 20], **hyper}  # fmt: skip
+    item = {"id": "x", "properties": {
+        "bands": list(described),
+        "mlm:input": [{"name": "in", "bands": list(bands),
+                       "value_scaling": [{"type": "scale", "value": 0.5}]}],
+        "mlm:output": [{"tasks": ["regression"]}],
+        "mlm:hyperparameters": said}}  # fmt: skip
+    return cards.from_item(item, "the test")
+
+
+@pytest.fixture
+def scene(tmp_path):
+    opened = []
+
+    def make(crs="EPSG:32632", pixel=10.0, corner=(5e5, 5e6), names=("red", "nir"), units=None):
+        values = np.random.default_rng(0).random((len(names), 40, 50)).astype(np.float32)
+        path = tmp_path / f"{len(opened)}.tif"
+        grid = Grid(crs, (pixel, 0.0, corner[0], 0.0, -pixel, corner[1]), 50, 40)
+        units = units or ["reflectance"] * len(names)
+        rasters.write(path, values, grid, names=list(names), units=units)
+        opened.append(Scene([str(path)]))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+def found(card, scene, what, **more):
+    return {v.what: v for v in preflight.check(card, scene, **more)}.get(what)
+
+
+def test_region_of_the_training_data(scene):
+    here = found(card_of(training_region=[8, 44, 10, 46]), scene(), "Region")
+    far = found(card_of(training_region=[100, 0, 110, 5]), scene(), "Region")
+    assert here.level == "green" and far.level == "amber"
+    assert "100.00 to 110.00 E" in far.detail and found(card_of(), scene(), "Region") is None
+
+
+@pytest.mark.parametrize("latitude, level", [(1.0, "green"), (60.0, "amber")])
+def test_degrees_far_from_the_equator(scene, latitude, level):
+    there = scene("EPSG:4326", 9e-5, (9.0, latitude))
+    assert found(card_of(), there, "CRS").level == level
+    assert found(card_of(), scene(), "CRS") is None
+
+
+def test_units_of_bands_of_several_sensors(scene):
+    described = [{"name": "red", "unit": "reflectance"}, {"name": "vv", "unit": "dB"}]
+    card = card_of(("red", "vv"), described, unit=None)
+    assert card.missing == ()
+    good = scene(names=("red", "vv"), units=["reflectance", "dB"])
+    assert good.units(("red", "vv")) == ["reflectance", "dB"]
+    assert found(card, good, "Unit").level == "green"
+    wrong = scene(names=("red", "vv"), units=["reflectance", "reflectance"])
+    verdict = found(card, wrong, "Unit")
+    assert verdict.level == "red" and "vv wants dB, is in reflectance" in verdict.detail
+
+
+def test_a_missing_date_is_red(scene):
+    card = card_of(("red", "red"))
+    assert found(card, scene(), "Dates").level == "red"
+    assert found(card, scene(), "Dates", later=[scene()]).level == "green"
+
+
+def test_what_the_network_receives(scene):
+    png, rows = preflight.received(card_of(), scene())
+    assert png.startswith(b"\x89PNG") and [r["band"] for r in rows] == ["red", "nir"]
+    assert 1.8 < rows[0]["maximum"] <= 2 and rows[0]["minimum"] >= 0
