@@ -12,6 +12,9 @@ from .errors import ConcordError
 from .grid import Grid, Window
 
 
+_SMALL = 2048 * 2048  # pixels
+
+
 @dataclass(frozen=True)
 class Source:
     """One band of a scene and the file it comes from."""
@@ -128,16 +131,19 @@ class Scene:
     def _values(self, name: str) -> np.ndarray:
         """Values with data of a band from windows over the scene, all of it when they have none.
 
-        A decimated view of a file without overviews would read the whole file.
+        A decimated view of a large file without overviews would read the whole file; of a small
+        one it is quicker than many windows.
         """
-        seen = np.concatenate([self.read([name], w).ravel() for w in self.spread()])
-        seen = seen[np.isfinite(seen)]
+        seen = np.empty(0, np.float32)
+        if self.grid.width * self.grid.height > _SMALL:
+            seen = np.concatenate([self.read([name], w).ravel() for w in self.spread()])
+            seen = seen[np.isfinite(seen)]
         if seen.size < 100:
             seen = self.overview([name], 256).ravel()
             seen = seen[np.isfinite(seen)]
         return seen
 
-    def spread(self, side: int = 64, per_axis: int = 4) -> list:
+    def spread(self, side: int = 64, per_axis: int = 3) -> list:
         """Windows of ``side`` pixels spread evenly over the grid, the whole of a small grid."""
         grid = self.grid
         if max(grid.width, grid.height) <= side * per_axis:
