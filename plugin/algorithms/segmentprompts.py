@@ -114,7 +114,7 @@ class SegmentPrompts(ConcordAlgorithm):
             rows = []
             for done, (number, prompt) in enumerate(prompts.items()):
                 progress.report(done, len(prompts), "Segmenting", "objects")
-                found = predict.answer(scene, planes, provider, number, prompt)
+                found = predict.answer(scene, planes, provider, number, prompt, progress)
                 for answer in found[: values["candidates"]]:
                     shapes = predict.outline(answer, scene.grid)
                     clicked = _clicked(values["points"], number)

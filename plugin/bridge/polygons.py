@@ -13,7 +13,7 @@ from ..engine.errors import Cancelled, ConcordError
 
 
 def of_raster(path: str, progress):
-    """Yield (multipolygon QgsGeometry, code) for every 4-connected region of equal codes; 0 is left out.
+    """Yield (multipolygon, code) for every 4-connected region of equal codes but 0.
 
     Raises:
         Cancelled: the user stopped the run.

@@ -86,7 +86,9 @@ def write(path: str, values: dict, title: str, lead: str, sections) -> dict:
         {"html": path, "json": path}
     """
     target = Path(path)
-    paths = {kind: str(target.with_suffix(f".{kind}")) for kind in ("html", "json")}
+    if target.suffix.lower() in (".html", ".json"):
+        target = target.with_suffix("")
+    paths = {kind: f"{target}.{kind}" for kind in ("html", "json")}
     files.write_json(paths["json"], values)
     files.write_text(paths["html"], page(title, lead, sections))
     return paths

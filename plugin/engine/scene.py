@@ -11,7 +11,6 @@ from . import rasters, sensors
 from .errors import ConcordError
 from .grid import Grid, Window
 
-
 _SMALL = 2048 * 2048  # pixels
 
 

@@ -135,3 +135,21 @@ def test_same_inputs_same_bytes(load, place):
     before = makers.snapshot(place.out)
     load(DERIVED="ndvi")
     assert makers.snapshot(place.out) == before
+
+
+def test_the_fourth_band_of_bytes_is_near_infrared_and_not_alpha(load, place, tmp_path):
+    """GDAL marks it as alpha by default, and the scene then lost it without a word."""
+    values = np.arange(4 * 20 * 30, dtype=np.int64).reshape(4, 20, 30) % 251
+    grid = Grid(makers.CRS, (1.0, 0.0, 5e5, 0.0, -1.0, 5.6e6), 30, 20)
+    for name, names in (("named.tif", ["red", "green", "blue", "nir"]), ("m_4709963_se.tif", None)):
+        path = tmp_path / name
+        rasters.write(path, values.astype(np.uint8), grid, names=names)
+        found, _ = load(str(path))
+        assert found.names == ["red", "green", "blue", "nir"], name
+        assert np.array_equal(found.values, values)
+    from osgeo import gdal
+
+    options = ["PHOTOMETRIC=RGB", "ALPHA=YES"]
+    copy = str(tmp_path / "marked.tif")
+    gdal.Translate(copy, str(tmp_path / "named.tif"), creationOptions=options)
+    assert load(copy)[0].names == ["red", "green", "blue", "nir"]

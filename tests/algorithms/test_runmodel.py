@@ -147,8 +147,9 @@ def test_same_bytes_whatever_the_number_of_threads(run, place):
 
 def test_a_wrong_unit_stops_the_run_unless_overridden(run, refusal, place, mean5, tmp_path):
     numbers = (makers.reflectance(makers.truth()) * 10000).astype(np.uint16)
-    rasters.write(tmp_path / "dn.tif", numbers, makers.GRID, names=list(makers.BANDS))
-    given = {"INPUT": str(tmp_path / "dn.tif"), "MODEL": mean5, "SENSOR": "auto"}
+    rasters.write(tmp_path / "dn.tif", numbers, makers.GRID, names=list(makers.BANDS),
+                  units=["DN"] * 4)  # fmt: skip
+    given = {"INPUT": str(tmp_path / "dn.tif"), "MODEL": mean5}
     text = refusal("concord:runmodel", {**given, "OUTPUT": place.target("map.tif")})
     assert "mean5.onnx" in text and "reflectance" in text
     assert not list(place.out.iterdir())

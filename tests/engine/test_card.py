@@ -39,12 +39,16 @@ def test_a_complete_card_lacks_nothing(item):
 def test_each_missing_part_is_named_with_the_remedy(item, more, lacks):
     card = cards.from_item(item(**more), "here")
     assert card.missing == (lacks,)
-    with pytest.raises(ConcordError, match=rf"card of m\.onnx lacks {lacks}; complete it in m\.mlm"):
+    with pytest.raises(
+        ConcordError, match=rf"card of m\.onnx lacks {lacks}; complete it in m\.mlm"
+    ):
         card.require_complete("/x/m.onnx")
 
 
 def test_a_scaling_replaces_the_unit(item):
-    card = cards.from_item(item(hyper={"unit": None}, scaling=[{"type": "scale", "value": 1e4}]), "")
+    card = cards.from_item(
+        item(hyper={"unit": None}, scaling=[{"type": "scale", "value": 1e4}]), ""
+    )
     assert card.missing == ()
 
 
@@ -209,8 +213,7 @@ def test_real_deepness_models_are_incomplete_with_the_reason(real_data):
         assert "band names" in report["missing"] and report["draft"]["type"] == "Feature"
         json.dumps(report, allow_nan=False)
         cards.from_item(report["draft"], "the draft")
-    by_name = {p.name: cards.read(str(p), Model(str(p))._session.get_modelmeta().custom_metadata_map)
-               for p in paths}  # fmt: skip
+    by_name = {path.name: Model(str(path)).card for path in paths}
     regression = by_name["dummy_regression_model.onnx"]
     assert [c.name for c in regression.classes][:2] == ["_background", "building"]
     assert (regression.tile, regression.halo, regression.task) == (256, 14, "regression")

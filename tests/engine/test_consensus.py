@@ -228,12 +228,6 @@ def test_one_annotator_or_none_is_a_sentence(combine):
         combine([np.zeros((3, 3), np.uint8)] * 3)
 
 
-def test_too_many_patterns_for_one_number_are_refused(put):
-    path = put("a.tif", np.ones((2, 2), np.uint8))
-    with pytest.raises(ConcordError, match="too many for one consensus"):
-        votes.Ballot([path] * 30, range(1, 200))
-
-
 @pytest.mark.parametrize("method", ["majority", "dawidskene", "gold"])
 def test_the_size_of_the_tiles_changes_nothing(combine, monkeypatch, tmp_path, method):
     truth = np.random.default_rng(2).integers(1, 5, (70, 90)).astype(np.uint8)
@@ -255,39 +249,12 @@ def test_same_votes_same_bytes(combine, tmp_path):
         assert (tmp_path / f"a{end}").read_bytes() == (tmp_path / f"b{end}").read_bytes()
 
 
-def test_patterns_survive_coding_at_the_limit(put):
-    path = put("a.tif", np.ones((2, 2), np.uint8))
-    with votes.Ballot([path] * 8, range(1, 200)) as ballot:
-        planes = np.random.default_rng(1).integers(-1, 199, (8, 1, 500))
-        numbers = ballot.encode(planes)
-        np.testing.assert_array_equal(ballot.decode(numbers[0]), planes[:, 0].T)
-        assert numbers.min() >= 0
-
-
 def test_codes_need_not_be_dense_or_sorted(combine):
     planes = [np.array([[200, 3, 3]], np.uint8)] * 2 + [np.array([[200, 90, 3]], np.uint8)]
     for method in ("majority", "dawidskene"):
         values, classes, _, _ = combine(planes, name=method, method=method)
         assert classes.tolist() == [[200, 3, 3]]
         assert {c["code"]: c["pixels"] for c in values["classes"]} == {3: 2, 90: 0, 200: 1}
-
-
-def test_kappa_is_that_of_fleiss_example():
-    """The table of Fleiss 1971 as worked through in textbooks: 10 subjects, 14 raters, 0.210."""
-    table = [[0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
-             [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7]]  # fmt: skip
-    rows = [np.repeat(np.arange(5), row) for row in table]
-    patterns = votes.Patterns(np.array(rows, np.int16), np.ones(10, int), np.arange(5))
-    assert run.fleiss_kappa(patterns) == pytest.approx(0.2099, abs=1e-4)
-    doubled = votes.Patterns(patterns.votes, patterns.counts * 2, patterns.codes)
-    assert run.fleiss_kappa(doubled) == pytest.approx(0.2099, abs=1e-4)
-
-
-@pytest.mark.parametrize("rows, kappa", [([[0, 0], [1, 1]], 1.0), ([[0, 0]], None), ([[0, -1]], None),
-                                         ([[0, 1], [1, 0]], -1.0)])  # fmt: skip
-def test_kappa_at_its_ends(rows, kappa):
-    patterns = votes.Patterns(np.array(rows, np.int16), np.ones(len(rows), int), np.arange(2))
-    assert run.fleiss_kappa(patterns) == kappa
 
 
 def test_annotations_on_another_grid_are_moved_and_that_is_said(combine, make_grid):

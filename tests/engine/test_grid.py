@@ -90,9 +90,7 @@ def test_impossible_extents_are_refused_in_a_sentence(bounds, words):
         NORTH_UP.window_of(bounds, "My box")
 
 
-@given(
-    st.integers(1, 90), st.integers(1, 90), st.integers(1, 40), st.integers(0, 12), st.data()
-)
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40), st.integers(0, 12), st.data())
 @settings(max_examples=150, deadline=None)
 def test_tiles_partition_the_area_and_read_their_halo(width, height, size, halo, data):
     grid = Grid("", (1.0, 0.0, 0.0, 0.0, -1.0, 0.0), width, height)

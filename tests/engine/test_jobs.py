@@ -20,7 +20,9 @@ def test_executors_are_parsed(text, workers):
     assert jobs.workers_of(text) == workers
 
 
-@pytest.mark.parametrize("text", ["local:0", "local:-1", "local:two", "dask:tcp://x", "locals", "8"])
+@pytest.mark.parametrize(
+    "text", ["local:0", "local:-1", "local:two", "dask:tcp://x", "locals", "8"]
+)
 def test_other_executors_are_refused_in_a_sentence(text):
     with pytest.raises(ConcordError, match=f"executor '{text}' is not available; use local"):
         jobs.workers_of(text)

@@ -16,7 +16,9 @@ S1 = "S1A_IW_GRDH_1SDV_20200607T010800_20200607T010825_032904_03CFBA_D457"
 
 def scene(inputs, tmp_path, **more):
     """(report, {name: plane}) of a scene; inputs may be one path."""
-    inputs = [str(inputs)] if isinstance(inputs, (str, bytes)) or hasattr(inputs, "parts") else inputs
+    inputs = (
+        [str(inputs)] if isinstance(inputs, (str, bytes)) or hasattr(inputs, "parts") else inputs
+    )
     target = str(tmp_path / "out" / "scene.tif")
     report = load.load_scene(inputs, target, **more)
     info = rasters.info(target)
@@ -120,9 +122,7 @@ def test_an_extent_finds_the_finest_band_whatever_the_first_file(put, make_grid,
     coarse = make_grid(10, 10, 1e-3, left=8.995, top=45.155, crs="EPSG:4326")
     first = put("a_dem.tif", np.ones((10, 10), np.float32), coarse)
     fine = put("S2A_B04.tif", np.full((50, 50), 900, np.uint16))
-    degrees = rasters.transform_bounds(
-        make_grid(10, 10).bounds, "EPSG:32632", "EPSG:4326"
-    )
+    degrees = rasters.transform_bounds(make_grid(10, 10).bounds, "EPSG:32632", "EPSG:4326")
     wish = load.wish_of(None, None, "", (degrees, "EPSG:4326"))
     report, _ = scene([first, fine], tmp_path, wish=wish)
     assert report["grid"]["crs"] == "EPSG:32632" and report["grid"]["width"] in (10, 11)
@@ -174,7 +174,9 @@ def test_linear_backscatter_becomes_decibels_and_that_is_said(put, tmp_path):
 
 def test_a_scale_that_cannot_be_is_warned_of(put, tmp_path):
     report, _ = scene([put("S2A_B04.tif", np.full((9, 9), 1500, np.float32))], tmp_path)
-    assert any("red has a median of 1500, too high for reflectance" in w for w in report["warnings"])
+    assert any(
+        "red has a median of 1500, too high for reflectance" in w for w in report["warnings"]
+    )
 
 
 def test_a_folder_skips_what_is_no_imagery_and_says_why(product, put, tmp_path, make_grid):
@@ -253,7 +255,9 @@ def test_real_majortom_product_is_read_without_its_cloud_mask(real_data, tmp_pat
     (folder,) = (real_data / "majortom-199U").iterdir()
     first = rasters.info(folder / "B02.tif").grid
     left, top = first.xy(300, 300)
-    report, planes = scene(folder, tmp_path, wish=GridWish(extent=(left, top - 900, left + 900, top)))
+    report, planes = scene(
+        folder, tmp_path, wish=GridWish(extent=(left, top - 900, left + 900, top))
+    )
     assert len(planes) == 12 and report["grid"]["width"] == 90
     assert [entry["reason"] for entry in report["skipped"]] == ["a mask or label by its name"]
     raw = rasters.read(folder / "B04.tif")[0][300:390, 300:390]

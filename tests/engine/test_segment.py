@@ -278,26 +278,6 @@ def test_outlines_of_a_decimated_place_end_where_the_image_ends(make_grid, width
     assert window == Window(0, 0, width, height)
 
 
-@pytest.mark.parametrize("names, shown", [((), "red green blue"), (("nir",), "nir nir nir"),
-                                          (("nir", "red"), "nir red nir")])  # fmt: skip
-def test_composites_have_three_planes(put, names, shown):
-    values = np.random.default_rng(1).random((4, 20, 20)).astype(np.float32)
-    path = put("a.tif", values, names=["red", "green", "blue", "nir"], units=["reflectance"] * 4)
-    with Scene([path]) as scene:
-        made = composite.of_scene(scene, names)
-        image, valid = made.render(scene)
-    assert " ".join(made.bands) == shown and image.shape == (20, 20, 3) and valid.all()
-    low, high = np.percentile(values[0 if not names else 3], (2, 98))
-    assert made.limits[0] == pytest.approx((low, high))
-    assert f"{made.bands[0]} {low:.4g}..{high:.4g}" in made.text
-
-
-def test_four_bands_make_no_composite(put):
-    path = put("a.tif", np.ones((4, 9, 9), np.uint8), names=["red", "green", "blue", "nir"])
-    with Scene([path]) as scene, pytest.raises(ConcordError, match="has three bands, 4 were"):
-        composite.of_scene(scene, scene.names)
-
-
 def test_models_that_cannot_be_prompted_are_refused():
     assert predict.provider_of("").id == predict.provider_of("regions").id == "regions"
     with pytest.raises(ConcordError, match="'sam' cannot be prompted"):

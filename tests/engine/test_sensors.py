@@ -11,7 +11,9 @@ from concord.plugin.engine.rasters import BandInfo, RasterInfo
 
 GRID = Grid("EPSG:32632", (10.0, 0.0, 5e5, 0.0, -10.0, 5e6), 8, 8)
 L2A = "S2A_MSIL2A_20220301T102021_N{}_R065_T32TMS_20220301T140000.SAFE"
-INSIDE = "GRANULE/L2A_T32TMS_A034945_20220301T102021/IMG_DATA/R10m/T32TMS_20220301T102021_{}_10m.jp2"
+INSIDE = (
+    "GRANULE/L2A_T32TMS_A034945_20220301T102021/IMG_DATA/R10m/T32TMS_20220301T102021_{}_10m.jp2"
+)
 S1 = "S1A_IW_GRDH_1SDV_20200607T010800_20200607T010825_032904_03CFBA_D457"
 
 
@@ -86,6 +88,12 @@ def test_no_offset_is_claimed_where_none_was_applied(own):
     assert (found.bands[0].scale, found.bands[0].offset) == (own.get("scale", 1.0),
                                                              own.get("offset", 0.0))  # fmt: skip
     assert not any("offset -1000" in warning for warning in found.warnings)
+
+
+def test_eight_bits_of_a_product_of_sixteen_are_no_reflectance():
+    found = sensors.recognise(described("S2A_MSIL2A_x/B04.tif", dtype="uint8"))
+    assert (found.bands[0].unit, found.bands[0].scale) == ("DN", 1.0)
+    assert any("8-bit values are no reflectance" in warning for warning in found.warnings)
 
 
 def test_naip_is_four_bands_in_order():

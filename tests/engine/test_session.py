@@ -28,7 +28,9 @@ def test_half_a_model_is_a_sentence(make_model, tmp_path):
 
 @pytest.mark.parametrize("name", ["nothing", "/no/such/m.onnx", ""])
 def test_a_missing_model_lists_the_bundled_ones(name):
-    with pytest.raises(ConcordError, match="does not exist; give an ONNX file or .*concord-spectral"):
+    with pytest.raises(
+        ConcordError, match="does not exist; give an ONNX file or .*concord-spectral"
+    ):
         Model(name)
 
 
@@ -41,7 +43,11 @@ def test_a_bundled_model_is_found_by_its_id(root):
     [
         ({"inputs": 2}, {}, "has 2 inputs and its card describes 1"),
         ({"bands": 4}, {}, "takes 4 bands but its card names 3"),
-        ({"nhwc": True, "bands": 4}, {"axes": ("batch", "height", "width", "bands")}, "takes 4 bands"),
+        (
+            {"nhwc": True, "bands": 4},
+            {"axes": ("batch", "height", "width", "bands")},
+            "takes 4 bands",
+        ),
     ],
 )
 def test_inputs_that_are_not_the_cards_are_refused(make_model, item, graph, card, words):
@@ -58,7 +64,9 @@ def flat_model(tmp_path, item, rank):
     from concord.plugin.engine.infer import card as cards
 
     value = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [None] * rank) for n in "ab"]
-    graph = helper.make_graph([helper.make_node("Identity", ["a"], ["b"])], "g", value[:1], value[1:])
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["a"], ["b"])], "g", value[:1], value[1:]
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, str(tmp_path / "plain.onnx"))
     cards.embed(tmp_path / "plain.onnx", tmp_path / "flat.onnx", item())

@@ -30,7 +30,12 @@ def test_a_file_gives_codes_names_and_colours(scheme_file):
     assert loaded.codes == [3, 9] and loaded.names == {3: "moor", 9: "fen"}
     assert loaded.colours[3] == (16, 32, 48)
     assert loaded.classes[1].colour == taxonomy.colour_of(9)
-    assert [loaded.name(code) for code in (0, 255, 3, 4)] == ["no data", "ignore", "moor", "class 4"]
+    assert [loaded.name(code) for code in (0, 255, 3, 4)] == [
+        "no data",
+        "ignore",
+        "moor",
+        "class 4",
+    ]
     again = scheme_file(**loaded.as_json())
     assert taxonomy.load(again) == loaded
 

@@ -43,7 +43,7 @@ S12 = "ssl4eo-s12/{}/0000200/{}"
         (S12.format("s1", "S1A_IW_GRDH_1SDV_20200607*"), "sentinel-1-grd", "EPSG:4326", 2, "dB"),
         (TILE, "sentinel-2-l2a", "EPSG:32648", 12, "reflectance"),
         ("naip-nd/m_4709963_se_14_1_20160816.tif", "naip", "EPSG:26914", 4, "DN"),
-        ("rcr-nc/sentinel-2", "sentinel-2-l1c", "EPSG:4326", 8, "brightness"),
+        ("rcr-nc/sentinel-2", "sentinel-2-l1c", "EPSG:4326", 8, "DN"),
         ("enmap-potsdam/images/*96_96.tif", "enmap-l2a", "EPSG:32633", 218, "reflectance"),
         ("elevation", "dem", "EPSG:26918", 3, "m"),
         ("neon-osbs/OSBS_029.tif", "aerial-rgb", "EPSG:32617", 3, "DN"),
@@ -146,8 +146,8 @@ def test_heights_agree_with_their_difference(scene_of):
 def test_names_with_spaces_and_commas_and_a_polygon_crs_of_its_own(scene_of):
     report, planes = scene_of("rcr-nc/sentinel-2", suffix="vrt")
     assert set(planes) >= {"blue", "green", "red", "nir"}
-    assert any("8 bit" in text for text in report["warnings"])
-    assert np.nanmax(planes["red"]) <= 1.0
+    assert any("8-bit" in text for text in report["warnings"])
+    assert np.nanmax(planes["red"]) <= 255.0
     assert report["dates"] == ["2018-10-13"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -206,11 +207,12 @@ def _code_problems(labels: np.ndarray, codes: set) -> list:
 
 
 def _splits(chips: list, manifest: dict) -> list:
-    try:
-        buffer = float((manifest.get("settings") or {}).get("buffer") or 0.0)
-    except (TypeError, ValueError):
-        buffer = 0.0
+    settings = manifest.get("settings")
+    buffer = settings.get("buffer") if isinstance(settings, dict) else None
     findings = []
+    if not isinstance(buffer, (int, float)) or buffer < 0:
+        findings.append(Finding("leak", describe.MANIFEST, "it does not say the buffer"))
+        buffer = 0.0
     boxes = np.array([c.bounds for c in chips]).reshape(-1, 4)
     names = np.array([c.split for c in chips])
     for chip in chips:
@@ -239,14 +241,22 @@ def _twins(chips: list) -> list:
 
 
 def _counts(root: Path, chips: list, manifest: dict) -> list:
-    stated = (manifest.get("report") or {}).get("chips")
+    report = manifest.get("report")
+    stated = report.get("chips") if isinstance(report, dict) else None
     findings = []
     if stated != len(chips):
         detail = f"the manifest says {stated} chips, {len(chips)} are there"
         findings.append(Finding("counts", describe.MANIFEST, detail))
     index = root / "index.csv"
-    if index.is_file():
-        rows = max(0, len(index.read_text(encoding="utf-8").splitlines()) - 1)
-        if rows != len(chips):
-            findings.append(Finding("counts", "index.csv", f"{rows} rows for {len(chips)} chips"))
+    if not index.is_file():
+        return findings
+    with open(index, encoding="utf-8", newline="") as f:
+        rows = {row.get("id"): row.get("split") for row in csv.DictReader(f)}
+    if len(rows) != len(chips):
+        detail = f"{len(rows)} rows for {len(chips)} chips"
+        findings.append(Finding("counts", "index.csv", detail))
+    for chip in chips:
+        if rows.get(chip.id) != chip.split:
+            detail = f"the item says {chip.split}, the index {rows.get(chip.id)}"
+            findings.append(Finding("counts", chip.id, detail))
     return findings

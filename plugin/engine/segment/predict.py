@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import rasters
+from .. import jobs, rasters
 from ..errors import ConcordError
 from ..grid import Grid, Window
+from ..progress import SILENT
 from ..scene import Scene
 from .composite import Composite
 from .prompts import Prompt
@@ -81,7 +82,9 @@ def _key(provider_id: str, composite: Composite, place: Place, image, valid) -> 
     return (provider_id, composite, place, digest.hexdigest())
 
 
-def answer(scene: Scene, composite: Composite, provider, number: int, prompt: Prompt) -> list:
+def answer(
+    scene: Scene, composite: Composite, provider, number: int, prompt: Prompt, progress=SILENT
+) -> list:
     """Candidates for one object, best first; empty when the provider finds nothing.
 
     The store's key covers the pixels, so a raster that was rewritten is encoded again.
@@ -90,11 +93,12 @@ def answer(scene: Scene, composite: Composite, provider, number: int, prompt: Pr
     image, valid = composite.render(scene, place.window, place.shape)
     if not valid.any():
         raise ConcordError("There is no data under the prompt; click where the image has data.")
-    encoding = SHARED.get(
-        _key(provider.id, composite, place, image, valid), lambda: provider.encode(image, valid)
-    )
     local = prompt.moved(place.window.col, place.window.row, *place.steps)
-    found = provider.predict(encoding, local)
+    key = _key(provider.id, composite, place, image, valid)
+    found = jobs.answered(
+        lambda: provider.predict(SHARED.get(key, lambda: provider.encode(image, valid)), local),
+        progress,
+    )
     return [
         Answer(number, rank, candidate.score, candidate.mask & valid, place)
         for rank, candidate in enumerate(found)

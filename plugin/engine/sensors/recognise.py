@@ -231,13 +231,10 @@ class _Factors:
         return (*(told or (scale, offset)), False)
 
     def _eight_bit(self) -> tuple:
-        self.unit = "brightness"
-        self._say(
-            f"{self.name}: 8 bit values cannot be {self.chosen.title} reflectance; they are a "
-            "stretched picture and are read as 0-1 brightness, get the product's own files to "
-            "compute indices"
-        )
-        return 1.0 / 255.0, 0.0, False
+        """A product of 16 bits stretched to 8 for looking at: its scale is lost."""
+        self.unit = "DN"
+        self._say(f"{self.name}: 8-bit values are no reflectance, used as DN")
+        return 1.0, 0.0, False
 
     def _of_product(self, band: PresetBand) -> tuple | None:
         if self.product is None:
