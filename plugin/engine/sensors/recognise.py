@@ -325,13 +325,13 @@ def _kind(bands) -> str:
 def _classes(info) -> Recognised:
     """A map of classes: not imagery, but it may stand in a scene as codes."""
     own = info.bands[0]
-    count = len(info.categories) or sum(any(rgb) for rgb in info.colours.values())
+    count = len(info.categories)
     return Recognised(
         "classes",
         "Class raster",
         "classes",
         (SceneBand(own.index, "classes", "class", 1.0, 0.0, own.nodata),),
-        f"it has a table of {count} classes",
+        f"it names {count} classes" if count else "it has a colour table",
         [f"{Path(info.path).name} is a map of classes; use it as labels, not as imagery"],
     )
 
