@@ -35,6 +35,10 @@ def panel(open_panel):
     return open_panel(ScenePanel)
 
 
+def layer_crs(group):
+    return group.findLayers()[0].layer().crs()
+
+
 def finish(panel, qtbot):
     qtbot.waitUntil(lambda: not panel.runner.busy, timeout=LONG)
 
@@ -126,6 +130,14 @@ def test_dates_are_counted_joined_and_grouped(panel, series, qtbot, messages):
         span = node.layer().temporalProperties().fixedTemporalRange()
         spans[node.name()] = span.begin().date().toString(Qt.DateFormat.ISODate)
         assert node.layer().temporalProperties().isActive()
+    panel.looks.spectrum.click()
+    point = QgsPointXY(5e5 + 305, 5e6 - 605)
+    rows = scene_profile.over_time(QgsProject.instance(), point, layer_crs(group))
+    assert [date for date, _, _ in rows] == ["2020-06-01", "2020-06-11"]
+    assert [value for _, value, _ in rows] == [pytest.approx(2 / 3, abs=1e-4)] * 2
+    panel.looks.tool.picked_dates.emit(rows)
+    assert panel.looks.time.isVisibleTo(panel)
+    panel.looks.time.grab()
     assert spans == {"2020-06-01": "2020-06-01", "2020-06-11": "2020-06-11"}
 
 
