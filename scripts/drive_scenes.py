@@ -13,6 +13,7 @@ from drive_screenshots import quiet, wait, wait_until
 from qgis.core import QgsProject
 from qgis.gui import QgsMapMouseEvent
 from qgis.PyQt.QtCore import QEvent, QPoint, Qt
+from qgis.PyQt.QtWidgets import QScrollArea
 from qgis.utils import iface
 
 S12 = "ssl4eo-s12/{}/0000200"
@@ -82,7 +83,7 @@ def drive() -> int:
     plugin.action.trigger()
     plugin.show_panel("scene")
     panel, failed = plugin.panels["scene"], 0
-    for name in wanted or SCENES:
+    for name in [name for name in wanted if name in SCENES] if wanted else SCENES:
         iface.newProject(False)
         wait(0.3)
         _load(panel, name, data)
@@ -95,4 +96,25 @@ def drive() -> int:
         failed += not QgsProject.instance().mapLayers()
         iface.mainWindow().grab().save(str(folder / f"scene-{name}.png"))
         panel.looks.spectrum.setChecked(False)
+    if not wanted or "dates" in wanted:
+        _dates(plugin, panel, data, folder)
     return int(failed > 0)
+
+
+def _dates(plugin, panel, data: Path, folder: Path) -> None:
+    """Clear coverage of a series, its composite, and the dates as a group."""
+    iface.newProject(False)
+    wait(0.3)
+    panel.dates.folder.setFilePath(str(data / "ssl4eo-s12" / "s2c"))
+    panel.dates.table.parent().setCollapsed(False)
+    for act in (panel.dates.cover, panel.dates.compose):
+        act()
+        wait_until(lambda: not panel.runner.busy, "the dates")
+    panel.dates.add_dates()
+    wait_until(lambda: "temporal" in panel.status.text(), "the group of dates")
+    wait(1.0)
+    wait_until(lambda: quiet(plugin), "the map of the dates")
+    panel.widget().findChild(QScrollArea).ensureWidgetVisible(panel.dates.notes)
+    iface.messageBar().clearWidgets()
+    wait(0.4)
+    iface.mainWindow().grab().save(str(folder / "scene-dates.png"))

@@ -39,8 +39,8 @@ def remember(layer: QgsRasterLayer, report: dict) -> None:
         set_date(layer, report["dates"][0])
 
 
-def set_date(layer: QgsRasterLayer, date: str) -> None:
-    """Let QGIS's temporal controller show a layer on its day; ``date`` is YYYY-MM-DD."""
+def set_date(layer: QgsRasterLayer, date: str, active: bool = False) -> None:
+    """Write a layer's day (YYYY-MM-DD); ``active`` lets QGIS's temporal controller show it then."""
     day = QDate.fromString(date, "yyyy-MM-dd")
     if not day.isValid():
         return
@@ -48,6 +48,7 @@ def set_date(layer: QgsRasterLayer, date: str) -> None:
     properties = layer.temporalProperties()
     properties.setMode(Qgis.RasterTemporalMode.FixedTemporalRange)
     properties.setFixedTemporalRange(QgsDateTimeRange(start, start.addDays(1), True, False))
+    properties.setIsActive(active)
 
 
 def correct_sensor(layer: QgsRasterLayer, sensor: str) -> None:

@@ -40,8 +40,12 @@ def views(layer: QgsRasterLayer) -> list[View]:
     names = band_names(layer)
     units = str(layer.customProperty("concord/units") or "").split(";")
     found = [View(item.title, item.bands) for item in layers.composites(layer)]
+    near = "nir" if "nir" in names else "nir08"  # Landsat calls its one near infrared nir08
     known = (
-        View(tr("Vegetation (near infrared, short-wave, red)"), ("nir", "swir16", "red")),
+        View(tr("Near infrared"), (near, "red", "green")),
+        View(tr("Short-wave infrared"), ("swir16", near, "red")),
+        View(tr("Vegetation (near infrared, short-wave, red)"), (near, "swir16", "red")),
+        View(tr("SAR (HH, HV)"), ("hh", "hv", "hh")),
         View(tr("SAR (VV, VH, ratio)"), ("vv", "vh", "vv_vh")),
     )
     found += [view for view in known if set(view.bands) <= set(names)]
@@ -51,7 +55,10 @@ def views(layer: QgsRasterLayer) -> list[View]:
         found += [
             View(name, (name,), "index") for name, unit in zip(names, units) if unit == _INDEX_UNIT
         ]
-    return list({view.bands: view for view in reversed(found)}.values())[::-1]
+    once: dict = {}
+    for view in found:  # the first name of a look counts
+        once.setdefault(view.bands, view)
+    return list(once.values())
 
 
 def show(layer: QgsRasterLayer, view: View) -> None:

@@ -177,7 +177,7 @@ def _block(scene: Scene, needed: list, names: list, extra: list, tile) -> np.nda
 
 def _write_stack(scene: Scene, extra: list, output: str, progress: Progress) -> None:
     """Write the virtual stack; what no virtual raster can express is computed beside it."""
-    computed = [name for name in scene.names if scene.sources[name].band.formula]
+    computed = [name for name in scene.names if scene.is_computed(name)]
     beside = Path(output).with_name(f"{Path(output).stem}_computed.tif")
     if computed or extra:
         _write_copy(scene, computed, extra, beside, progress)

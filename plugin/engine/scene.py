@@ -11,6 +11,8 @@ from . import rasters, sensors
 from .errors import ConcordError
 from .grid import Grid, Window
 
+_SMALL = 2048 * 2048  # pixels
+
 
 @dataclass(frozen=True)
 class Source:
@@ -87,6 +89,12 @@ class Scene:
         """Whether a band's own pixels do not lie on the scene's grid."""
         return self._raster(self.sources[name]).is_resampled
 
+    def is_computed(self, name: str) -> bool:
+        """Whether scale and offset alone do not give the band from its file."""
+        source = self.sources[name]
+        in_power = self.is_resampled(name) and bool(_in_power(source))
+        return bool(source.band.formula) or in_power
+
     def require(self, names) -> list:
         """The names as given, or a refusal that says which band is missing."""
         absent = [name for name in names if name not in self.sources]
@@ -114,14 +122,19 @@ class Scene:
             plane *= np.float32(source.band.scale)
         if source.band.offset != 0.0:
             plane += np.float32(source.band.offset)
-        return _FORMULAS[source.band.formula](plane) if source.band.formula else plane
+        formula = source.band.formula
+        if raster.is_resampled and _in_power(source):
+            formula = "palsar_power" if formula == "palsar" else "power"
+        return _FORMULAS[formula](plane) if formula else plane
 
     def _raster(self, source: Source) -> rasters.Raster:
-        if source.path not in self._open:
-            self._open[source.path] = rasters.Raster(
-                source.path, self.grid, source.resampling, nodata=source.nodata
+        function = _in_power(source)
+        key = (source.path, function)
+        if key not in self._open:
+            self._open[key] = rasters.Raster(
+                source.path, self.grid, source.resampling, source.nodata, function
             )
-        return self._open[source.path]
+        return self._open[key]
 
     def overview(self, names, longest: int = 1024) -> np.ndarray:
         """The whole scene decimated to at most ``longest`` pixels a side."""
@@ -132,16 +145,19 @@ class Scene:
     def _values(self, name: str) -> np.ndarray:
         """Values with data of a band from windows over the scene, all of it when they have none.
 
-        A decimated view of a file without overviews would read the whole file.
+        A decimated view of a large file without overviews would read the whole file; of a small
+        one it is quicker than many windows.
         """
-        seen = np.concatenate([self.read([name], w).ravel() for w in self.spread()])
-        seen = seen[np.isfinite(seen)]
+        seen = np.empty(0, np.float32)
+        if self.grid.width * self.grid.height > _SMALL:
+            seen = np.concatenate([self.read([name], w).ravel() for w in self.spread()])
+            seen = seen[np.isfinite(seen)]
         if seen.size < 100:
             seen = self.overview([name], 256).ravel()
             seen = seen[np.isfinite(seen)]
         return seen
 
-    def spread(self, side: int = 64, per_axis: int = 4) -> list:
+    def spread(self, side: int = 64, per_axis: int = 3) -> list:
         """Windows of ``side`` pixels spread evenly over the grid, the whole of a small grid."""
         grid = self.grid
         if max(grid.width, grid.height) <= side * per_axis:
@@ -274,7 +290,25 @@ def _decibels_of_palsar(plane: np.ndarray) -> np.ndarray:
         return np.where(plane > 0, 20.0 * np.log10(plane) - 83.0, np.nan).astype(np.float32)
 
 
-_FORMULAS = {"power": _decibels_of_power, "palsar": _decibels_of_palsar}
+def _decibels_of_palsar_power(plane: np.ndarray) -> np.ndarray:
+    """The same from DN**2, which is what was resampled."""
+    return _decibels_of_power(plane) - np.float32(83.0)
+
+
+_FORMULAS = {
+    "power": _decibels_of_power,
+    "palsar": _decibels_of_palsar,
+    "palsar_power": _decibels_of_palsar_power,
+}
+
+
+def _in_power(source: Source) -> str:
+    """GDAL's pixel function that makes power of a radar band before it is resampled, or ''."""
+    if source.unit != "dB" or source.resampling == "nearest":
+        return ""
+    if (source.band.scale, source.band.offset) != (1.0, 0.0):
+        return ""
+    return {"": "dB2pow", "palsar": "intensity"}.get(source.band.formula, "")
 
 
 def resampling_for(source: Grid, target: Grid, kind: str = "image") -> str:

@@ -20,6 +20,7 @@ from . import reports, sample
 from .lists import Table
 from .panel import Panel
 from .runner import Outcome
+from .scene_dates import Dates
 from .scene_derived import DerivedField
 from .scene_profile import Looks
 from .widgets import ExtentChooser, LayerCombo, choice, form, note, row, side_by_side
@@ -80,6 +81,7 @@ class ScenePanel(Panel):
             tr("A small synthetic scene with optical, SAR, elevation, a noisy map and annotators"),
         )
         self._build_result()
+        self.dates = Dates(self)
 
     def _more(self) -> QToolButton:
         button = QToolButton()

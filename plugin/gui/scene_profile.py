@@ -10,7 +10,7 @@ from qgis.core import (
     QgsRasterLayer,
 )
 from qgis.gui import QgsMapCanvas, QgsMapToolEmitPoint
-from qgis.PyQt.QtCore import QPointF, QRectF, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QDate, QPointF, QRectF, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QPainter, QPen, QPolygonF
 from qgis.PyQt.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
@@ -41,13 +41,45 @@ def values_at(layer: QgsRasterLayer, point: QgsPointXY) -> list[tuple[str, float
     return sorted(rows, key=lambda row: (row[2] is None, row[2] or 0.0))
 
 
-class Profile(QWidget):
-    """The last pixels that were clicked, a line each; no band without a wavelength."""
+def over_time(project: QgsProject, point: QgsPointXY, crs) -> list[tuple[str, float, float]]:
+    """(date, NDVI or the first band, day number) of every dated layer at a point in ``crs``."""
+    rows = []
+    for layer in project.mapLayers().values():
+        date = QDate.fromString(str(layer.customProperty("concord/date") or ""), "yyyy-MM-dd")
+        if not date.isValid() or not isinstance(layer, QgsRasterLayer):
+            continue
+        if layer.customProperty("concord/view"):
+            continue  # one more look at a layer that is there
+        place = QgsCoordinateTransform(crs, layer.crs(), project).transform(point)
+        found = {name: value for name, value, _ in values_at(layer, place)}
+        near = found.get("nir", found.get("nir08"))
+        value = found.get("ndvi")
+        if value is None and near is not None and near + found.get("red", -near) != 0:
+            value = (near - found["red"]) / (near + found["red"])
+        if value is None and found:
+            value = next(iter(found.values()))
+        if value is not None:
+            rows.append((date.toString("yyyy-MM-dd"), value, float(date.toJulianDay())))
+    return sorted(rows, key=lambda row: row[2])
 
-    def __init__(self, parent=None):
+
+def _micrometres(row) -> str:
+    return f"{row[2]:.2f} µm"
+
+
+def _date(row) -> str:
+    return row[0]
+
+
+class Profile(QWidget):
+    """The last pixels that were clicked, a line each, over wavelength or over time."""
+
+    def __init__(self, tip: str, empty: str, axis=_micrometres, parent=None):
+        """``axis(row)`` writes the place of a row on the horizontal axis."""
         super().__init__(parent)
-        self.setMinimumHeight(int(self.fontMetrics().height() * 9))
-        self.setToolTip(tr("Reflectance over wavelength of the last pixels clicked"))
+        self._empty, self._axis = empty, axis
+        self.setMinimumHeight(int(self.fontMetrics().height() * 8))
+        self.setToolTip(tip)
         self.lines: list[list[tuple[str, float, float | None]]] = []
 
     def add(self, rows: list) -> None:
@@ -61,8 +93,7 @@ class Profile(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(self.rect(), self.palette().base())
         if not self.lines:
-            text = tr("Click a pixel of a scene with wavelengths")
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._empty)
             return
         every = [row for line in self.lines for row in line]
         low, high = min(0.0, *(row[1] for row in every)), max(row[1] for row in every)
@@ -81,8 +112,9 @@ class Profile(QWidget):
         painter.setPen(self.palette().text().color())
         painter.drawText(QPointF(2, box.top() + foot / 2), f"{high:.3g}")
         painter.drawText(QPointF(2, box.bottom()), f"{low:.3g}")
-        painter.drawText(QPointF(box.left(), self.height() - 4), f"{first:.2f} µm")
-        end = f"{last:.2f} µm"
+        start = self._axis(min(every, key=lambda row: row[2]))
+        end = self._axis(max(every, key=lambda row: row[2]))
+        painter.drawText(QPointF(box.left(), self.height() - 4), start)
         width = painter.fontMetrics().horizontalAdvance(end)
         painter.drawText(QPointF(box.right() - width, self.height() - 4), end)
         for number, line in enumerate(self.lines):
@@ -98,6 +130,7 @@ class ProfileTool(QgsMapToolEmitPoint):
     """Clicks on the canvas become points in the CRS of the layer that is asked for."""
 
     picked = pyqtSignal(list)
+    picked_dates = pyqtSignal(list)
 
     def __init__(self, canvas: QgsMapCanvas, layer_of):
         """``layer_of()`` gives the layer to read, or None."""
@@ -112,6 +145,7 @@ class ProfileTool(QgsMapToolEmitPoint):
         view = self.canvas().mapSettings().destinationCrs()
         transform = QgsCoordinateTransform(view, layer.crs(), QgsProject.instance())
         self.picked.emit(values_at(layer, transform.transform(point)))
+        self.picked_dates.emit(over_time(QgsProject.instance(), point, view))
 
 
 class Looks(QWidget):
@@ -129,18 +163,32 @@ class Looks(QWidget):
         self.spectrum.setToolTip(tr("Click the map to see the values of a pixel over wavelength"))
         self.spectrum.setCheckable(True)
         self.spectrum.toggled.connect(self._watch)
-        self.profile = Profile()
+        self.profile = Profile(
+            tr("Values over wavelength of the last pixels clicked"),
+            tr("Click a pixel of a scene with wavelengths"),
+        )
         self.profile.hide()
+        self.time = Profile(
+            tr("NDVI, or the first band, of the dated layers at the last pixels clicked"), "", _date
+        )
+        self.time.hide()
         self.tool = ProfileTool(canvas, layer_of)
         self.tool.picked.connect(self.profile.add)
+        self.tool.picked_dates.connect(self._add_dates)
         self.tool.deactivated.connect(self._left)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(side_by_side(self.add_views, self.spectrum))
         column.addWidget(self.profile)
+        column.addWidget(self.time)
+
+    def _add_dates(self, rows: list) -> None:
+        self.time.add(rows)
+        self.time.setVisible(bool(self.time.lines))
 
     def _watch(self, on: bool) -> None:
         self.profile.setVisible(on)
+        self.time.setVisible(on and bool(self.time.lines))
         if on:
             self._canvas.setMapTool(self.tool)
         elif self._canvas.mapTool() is self.tool:

@@ -49,7 +49,7 @@ def everything(tmp_path_factory):
 
 def test_the_catalogue_has_its_licence_and_source():
     folder = catalogue.FILE.parent
-    assert "MIT License" in (folder / "LICENSE").read_text(encoding="utf-8")
+    assert "MIT License" in (folder / "LICENSE.md").read_text(encoding="utf-8")
     assert "Awesome Spectral Indices" in catalogue._catalogue()["source"]
     assert len(catalogue.entries()) == 280
 

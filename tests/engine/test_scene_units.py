@@ -192,3 +192,39 @@ def test_one_sensor_an_input(tmp_path):
     assert [band["name"] for band in report["bands"]] == ["red", "green", "blue", "elevation"]
     with pytest.raises(ConcordError, match="2 sensors were given for 1 inputs"):
         load.load_scene([path], str(tmp_path / "x.tif"), sensor="auto;dem")
+
+
+def coarser(factor):
+    a, _, c, _, e, f = GRID.transform
+    size = (GRID.width // factor, GRID.height // factor)
+    return Grid(GRID.crs, (a * factor, 0.0, c, 0.0, e * factor, f), *size)
+
+
+@pytest.mark.parametrize("kind", ["decibels", "power", "palsar"])
+def test_radar_is_averaged_in_power(tmp_path, kind):
+    """Mean power of 0.01 and 0.19 is 0.1, -10 dB; the mean of their dB would be -13.6 dB."""
+    power = np.where(np.indices((60, 80)).sum(axis=0) % 2, 0.01, 0.19).astype(np.float32)
+    power[:4, :4] = np.nan
+    if kind == "decibels":
+        path = save(tmp_path / "S1A_IW_GRDH_20210601_VV.tif", 10 * np.log10(power), nodata=np.nan)
+    elif kind == "power":
+        path = save(tmp_path / "S1A_IW_20210601_RTC30_VV.tif", power, nodata=np.nan)
+    else:
+        numbers = np.nan_to_num(np.sqrt(power * 10**8.3)).round().astype(np.uint16)
+        path = save(tmp_path / "N00E105_20_sl_HH_F02DAR.tif", numbers)
+    with Scene([path], coarser(4)) as scene:
+        scene.check_units()
+        plane = scene.read(scene.names)[0]
+    assert np.isnan(plane[0, 0])
+    np.testing.assert_allclose(plane[2:, 2:], -10.0, atol=0.02)
+
+
+def test_radar_in_degrees_keeps_its_place(tmp_path):
+    grid = Grid("EPSG:4326", (1e-4, 0.0, 10.0, 0.0, -1e-4, 50.0), 80, 60)
+    rows = np.repeat(np.linspace(-20, -5, 60, dtype=np.float32)[:, None], 80, 1)
+    path = save(tmp_path / "S1A_IW_GRDH_20210601_VV.tif", rows, grid)
+    finer = Grid("EPSG:4326", (5e-5, 0.0, 10.0, 0.0, -5e-5, 50.0), 160, 120)
+    with Scene([path], finer) as scene:
+        plane = scene.read(["vv"])[0]
+    np.testing.assert_allclose(plane[1:-1, 80], np.interp(
+        np.arange(1, 119), np.arange(60) * 2 + 0.5, rows[:, 0]), atol=0.05)  # fmt: skip

@@ -153,8 +153,8 @@ def test_wrong_preset_by_hand_is_refused_in_a_sentence():
 
 def test_eight_bits_are_no_reflectance():
     found = sensors.recognise(described("/data/2018, Sentinel-2B L1C, B04.tif", 1, "uint8"))
-    assert found.bands[0].unit == "brightness"
-    assert "8 bit" in found.warnings[0]
+    assert found.bands[0].unit == "DN"
+    assert "8-bit" in found.warnings[0]
 
 
 def test_cube_by_wavelength():

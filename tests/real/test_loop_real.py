@@ -76,9 +76,10 @@ def test_spain_is_one_scene_of_18_bands_on_the_given_grid(spain, real_data):
     assert found.units == ["reflectance"] * 13 + ["dB"] * 2 + found.units[15:]
     planes = dict(zip(found.names, found.values))
     pairs = {"ndvi": ("nir", "red"), "ndwi": ("green", "nir"), "mndwi": ("green", "swir16")}
-    assert set(pairs) == set(DERIVED)
-    for name, (one, other) in pairs.items():
-        again = (planes[one] - planes[other]) / (planes[one] + planes[other])
+    for name in DERIVED:
+        one, other = (planes[band] for band in pairs[name])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            again = (one - other) / (one + other)
         assert np.allclose(planes[name], again, atol=1e-6, equal_nan=True)
 
 

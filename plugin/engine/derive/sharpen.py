@@ -17,7 +17,7 @@ from .base import Derived, Planes
 
 NYQUIST_GAIN = 0.3  # of the coarse bands' modulation transfer, as usual for multispectral sensors
 _SAMPLE = 384
-_SHARPENED = ("reflectance", "DN", "brightness")
+_SHARPENED = ("reflectance", "DN")
 
 
 def sharpened(name: str, match, scene) -> list:

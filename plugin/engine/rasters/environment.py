@@ -22,7 +22,7 @@ from ..errors import ConcordError
 from ..grid import Grid, Window
 
 # Else GDAL keeps blocks in a twentieth of the machine's memory, whatever a run needs.
-_CACHE_MB = 192
+_CACHE = 192 << 20  # bytes, as rasterio wants it
 _thread = threading.local()
 _PROJ_DATA = Path(rasterio.__file__).parent / "proj_data"
 
@@ -47,10 +47,10 @@ def environment():
 @contextlib.contextmanager
 def _entered():
     if not _PROJ_DATA.is_dir():  # a distribution's build shares QGIS's PROJ; nothing to pin
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE):
             yield
         return
-    with rasterio.Env(PROJ_DATA=str(_PROJ_DATA), GDAL_CACHEMAX=_CACHE_MB):
+    with rasterio.Env(PROJ_DATA=str(_PROJ_DATA), GDAL_CACHEMAX=_CACHE):
         rasterio._env.set_proj_data_search_path(str(_PROJ_DATA))
         yield
 

@@ -18,6 +18,7 @@ from .. import attributes
 from ..errors import ConcordError
 from ..grid import Grid, Window
 from . import wavelengths
+from .computed import computed_xml
 from .environment import (
     affine,
     crs_text,
@@ -97,6 +98,8 @@ class Raster:
         grid: the grid to read on; None for the raster's own.
         resampling: GDAL's name of the method used when the grids differ.
         nodata: what counts as no data while resampling, when the file itself does not say.
+        function: a pixel function of GDAL (dB2pow, intensity) applied before resampling, so that
+            radar is averaged in power; it has no effect on the raster's own grid.
 
     Raises:
         ConcordError: the file is missing, is no raster, or has no CRS while ``grid`` has one.
@@ -108,6 +111,7 @@ class Raster:
         grid: Grid | None = None,
         resampling: str = "bilinear",
         nodata: float | None = None,
+        function: str = "",
     ):
         self._lock = threading.Lock()
         self._warped = None
@@ -117,10 +121,18 @@ class Raster:
             self.info = _describe(self._dataset, self.path)
             self.grid = grid or self.info.grid
             if grid is not None and not self._on(grid):
+                if function:
+                    self._apply(function, nodata)
                 self._warp(grid, resampling, nodata)
 
     def _on(self, grid: Grid) -> bool:
         return self.info.grid.aligned(grid) and same_crs(self.info.grid.crs, grid.crs)
+
+    def _apply(self, function: str, nodata: float | None) -> None:
+        """Read through a pixel function from here on; NaN for no data."""
+        text = computed_xml(self._dataset, function, nodata)
+        self._dataset.close()
+        self._dataset = rasterio.open(text)
 
     def _warp(self, grid: Grid, resampling: str, nodata: float | None) -> None:
         require_crs(self.info)

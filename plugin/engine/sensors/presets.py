@@ -72,7 +72,6 @@ class Preset:
     quality: tuple = ()
     formula: str = ""
     baseline_offset: float = 0.0
-    limits: tuple = ()
     source: str = ""
 
     @property
@@ -139,7 +138,6 @@ def _load(path: Path) -> Preset:
             tuple(_quality(layer) for layer in raw.get("quality", ())),
             raw.get("formula", ""),
             raw.get("baseline_offset", 0.0),
-            tuple(raw.get("limits", ())),
             raw["source"],
         )
     except (KeyError, TypeError) as error:

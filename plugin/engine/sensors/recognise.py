@@ -231,13 +231,10 @@ class _Factors:
         return (*(told or (scale, offset)), False)
 
     def _eight_bit(self) -> tuple:
-        self.unit = "brightness"
-        self._say(
-            f"{self.name}: 8 bit values cannot be {self.chosen.title} reflectance; they are a "
-            "stretched picture and are read as 0-1 brightness, get the product's own files to "
-            "compute indices"
-        )
-        return 1.0 / 255.0, 0.0, False
+        """A product of 16 bits stretched to 8 for looking at: its scale is lost."""
+        self.unit = "DN"
+        self._say(f"{self.name}: 8-bit values are no reflectance, used as DN")
+        return 1.0, 0.0, False
 
     def _of_product(self, band: PresetBand) -> tuple | None:
         if self.product is None:
@@ -328,13 +325,13 @@ def _kind(bands) -> str:
 def _classes(info) -> Recognised:
     """A map of classes: not imagery, but it may stand in a scene as codes."""
     own = info.bands[0]
-    count = len(info.categories) or sum(any(rgb) for rgb in info.colours.values())
+    count = len(info.categories)
     return Recognised(
         "classes",
         "Class raster",
         "classes",
         (SceneBand(own.index, "classes", "class", 1.0, 0.0, own.nodata),),
-        f"it has a table of {count} classes",
+        f"it names {count} classes" if count else "it has a colour table",
         [f"{Path(info.path).name} is a map of classes; use it as labels, not as imagery"],
     )
 

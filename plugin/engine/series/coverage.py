@@ -122,6 +122,10 @@ def _values(dates, readers, counts, place, threshold, skipped, clear) -> dict:
                 "no_data": round(100.0 * missing / total, 2),
                 "verdict": "high" if 100.0 * good / total >= threshold else "low",
                 "method": reader.method,
+                "images": {
+                    sensor: [info.path for info, _ in files]
+                    for sensor, files in dated.images.items()
+                },
             }
         )
     notes = []
