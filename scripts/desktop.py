@@ -83,6 +83,7 @@ def drive(name: str, options: argparse.Namespace, extra: dict[str, str]) -> int:
         extra,
         CONCORD_DRIVE=f"drive_{name}",
         CONCORD_STATUS=str(status_file),
+        PYQGIS_STARTUP=str(ROOT / "scripts" / "desktop_startup.py"),
         PYTHONPATH=env["PYTHONPATH"] + os.pathsep + str(ROOT / "scripts"),
         QT_QPA_PLATFORM="xcb",
         QT_SCALE_FACTOR=options.scale,

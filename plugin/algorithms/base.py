@@ -16,7 +16,6 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
 )
 
@@ -25,6 +24,7 @@ from ..bridge.feedback import progress_of
 from ..bridge.text import tr
 from ..engine import packages
 from ..engine.errors import ConcordError
+from . import checks
 
 
 class ConcordAlgorithm(QgsProcessingAlgorithm):
@@ -81,44 +81,34 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
         ready, reason = self.canExecute()
         if not ready:
             return False, reason
-        checked = dict(parameters)
+        # Not QGIS's own check: it opens every raster as a layer, which reads pixels on the main
+        # thread and leaves statistics beside the user's file.
         for definition in self.parameterDefinitions():
-            name = definition.name()
-            if checked.get(name) in (None, ""):
-                continue
-            problem = self._problem(definition, checked, name, context)
+            problem = checks.parameter_problem(
+                definition, parameters.get(definition.name()), context
+            )
             if problem:
                 return False, problem
-        return super().checkParameterValues(checked, context)
+        return True, ""
 
-    def _problem(self, definition, checked: dict, name: str, context) -> str:
-        """Our own sentence for a raster that cannot be used; cuts lists at ';' on the way."""
-        single = isinstance(definition, QgsProcessingParameterRasterLayer)
-        several = isinstance(definition, QgsProcessingParameterMultipleLayers)
-        if not (single or several):
-            return ""
-        items = capture.split_list(checked[name])
-        if several:
-            checked[name] = items
-        if several and definition.layerType() == QgsProcessing.SourceType.TypeFile:
-            return ""
-        try:
-            paths = [capture.raster_path(item, context) for item in items]
-        except ConcordError as error:
-            return str(error)
-        problems = [capture.raster_problem(path) for path in paths]
-        return next((p for p in problems if p), "")
+    def validateInputCrs(self, parameters, context) -> bool:
+        return True  # inputs in several CRSs are brought on one grid
 
     def prepareAlgorithm(self, parameters, context, feedback) -> bool:
+        self._values, self._refusal = {}, None
         try:
+            checks.require_destinations(self, parameters, context)
             self._values = self.capture(parameters, context)
         except ConcordError as error:
-            raise QgsProcessingException(str(error)) from error
+            # Raised a moment later: QGIS answers a failure here with a sentence of its own.
+            self._refusal = error
         return True
 
     def processAlgorithm(self, parameters, context, feedback) -> dict:
         progress = progress_of(feedback)
         try:
+            if self._refusal is not None:
+                raise self._refusal
             return self.compute(self._values, parameters, context, feedback, progress)
         except ConcordError as error:
             raise QgsProcessingException(str(error)) from error
@@ -198,6 +188,18 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
         crs = self.parameterAsExtentCrs(parameters, name, context)
         bounds = (box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum())
         return bounds, _own_crs(parameters[name], crs)
+
+    def crs(self, parameters, name: str, context) -> str:
+        """The CRS text of a CRS parameter, '' when it was left out."""
+        value = parameters.get(name)
+        if value in (None, ""):
+            return ""
+        crs = self.parameterAsCrs(parameters, name, context)
+        if not crs.isValid():
+            raise ConcordError(
+                f"The CRS '{value}' is not known; give an authority code such as EPSG:32632."
+            )
+        return capture.crs_text(crs)
 
     def output(self, parameters, name: str, context) -> str | None:
         """The path that a raster destination stands for, None when it was not asked for."""

@@ -67,13 +67,12 @@ class LoadScene(ConcordAlgorithm):
             capture.raster_path(item, context)
             for item in capture.split_list(parameters.get("INPUT"))
         ]
-        crs = self.parameterAsCrs(parameters, "CRS", context)
         return {
             "inputs": inputs,
             "sensor": self.parameterAsString(parameters, "SENSOR", context) or "auto",
             "grid": self.raster(parameters, "GRID", context),
             "resolution": self.parameterAsDouble(parameters, "RESOLUTION", context) or None,
-            "crs": capture.crs_text(crs),
+            "crs": self.crs(parameters, "CRS", context),
             "extent": self.extent(parameters, "EXTENT", context),
             "derived": capture.split_list(parameters.get("DERIVED")),
             "output": self.output(parameters, "OUTPUT", context),
@@ -83,9 +82,7 @@ class LoadScene(ConcordAlgorithm):
     def compute(self, values, parameters, context, feedback, progress):
         from ..engine import files, load
 
-        wish = load.wish_of(
-            values["inputs"], values["grid"], values["resolution"], values["crs"], values["extent"]
-        )
+        wish = load.wish_of(values["grid"], values["resolution"], values["crs"], values["extent"])
         report = load.load_scene(
             values["inputs"],
             values["output"],

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsFeature,
-    QgsFeatureSink,
     QgsProcessing,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
-    QgsWkbTypes,
 )
 
 from ..bridge import capture
 from ..bridge.fields import fields_of
 from ..bridge.text import tr
+from . import sinks
 from .base import ConcordAlgorithm
 
 
@@ -115,15 +113,12 @@ class RefineLabels(ConcordAlgorithm):
             old_class="int", new_class="int", old_name="text", new_name="text",
             confidence="real", pixels="int", area="real", source="text",
         )  # fmt: skip
-        sink, identifier = self.parameterAsSink(
-            parameters, "PROPOSALS", context, fields, QgsWkbTypes.Type.MultiPolygon,
-            capture.qgis_crs(summary["grid"]["crs"]),
-        )  # fmt: skip
-        for shape, attributes in proposals:
-            progress.check()
-            feature = QgsFeature(fields)
-            feature.setGeometry(capture.geometry_of([shape]))
-            named = {**attributes, "source": f"refined: {summary['engine']}"}
-            feature.setAttributes([named[field.name()] for field in fields])
-            sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
-        return identifier
+
+        def rows():
+            for shape, attributes in proposals:
+                progress.check()
+                named = {**attributes, "source": f"refined: {summary['engine']}"}
+                yield capture.geometry_of([shape]), [named[field.name()] for field in fields]
+
+        crs = capture.qgis_crs(summary["grid"]["crs"])
+        return sinks.write(self, parameters, "PROPOSALS", context, fields, crs, rows())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsFeature,
-    QgsFeatureSink,
     QgsProcessing,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
@@ -13,12 +11,12 @@ from qgis.core import (
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFile,
     QgsProcessingParameterString,
-    QgsWkbTypes,
 )
 
 from ..bridge import capture
 from ..bridge.fields import fields_of
 from ..bridge.text import tr
+from . import sinks
 from .base import ConcordAlgorithm
 
 
@@ -119,20 +117,14 @@ class RunModel(ConcordAlgorithm):
         return {key: value for key, value in results.items() if value}
 
     def _polygons(self, values, parameters, context, progress, report) -> str:
-        from ..engine import rasters
+        from ..bridge import polygons
 
         fields = fields_of(**{"class": "int"}, class_name="text", source="text")
-        sink, identifier = self.parameterAsSink(
-            parameters, "POLYGONS", context, fields, QgsWkbTypes.Type.MultiPolygon,
-            capture.qgis_crs(values["crs"]),
-        )  # fmt: skip
         names = {c["code"]: c["name"] for c in report["classes"]}
-        grid = rasters.info(values["output"]).grid
-        codes = rasters.read(values["output"])[0]
-        for shape, code in rasters.polygons(codes, grid, codes > 0):
-            progress.check()
-            feature = QgsFeature(fields)
-            feature.setGeometry(capture.geometry_of([shape]))
-            feature.setAttributes([int(code), names.get(int(code), ""), "model"])
-            sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
-        return identifier
+
+        def rows():
+            for geometry, code in polygons.of_raster(values["output"], progress):
+                yield geometry, [code, names.get(code, ""), "model"]
+
+        crs = capture.qgis_crs(values["crs"])
+        return sinks.write(self, parameters, "POLYGONS", context, fields, crs, rows())

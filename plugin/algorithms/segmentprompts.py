@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsFeature,
-    QgsFeatureSink,
     QgsProcessing,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
-    QgsWkbTypes,
 )
+from qgis.PyQt.QtCore import QVariant
 
 from ..bridge import capture
 from ..bridge.fields import fields_of
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from . import sinks
 from .base import ConcordAlgorithm
 
 ANY_GEOMETRY = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
@@ -83,8 +82,13 @@ class SegmentPrompts(ConcordAlgorithm):
             features = capture.features_as_json(source, crs, context, ("object", "label"))
             if capture.is_polygon(source):
                 boxes += _boxes(features)
-            else:
+            elif capture.is_point(source):
                 points += _points(features)
+            else:
+                raise ConcordError(
+                    f"{name} ({source.sourceName()}) has neither points nor polygons; choose a "
+                    "layer of points or boxes."
+                )
         return {
             "image": image,
             "crs": crs,
@@ -110,7 +114,7 @@ class SegmentPrompts(ConcordAlgorithm):
             rows = []
             for done, (number, prompt) in enumerate(prompts.items()):
                 progress.report(done, len(prompts), "Segmenting", "objects")
-                found = predict.answer(scene, planes, provider, number, prompt)
+                found = predict.answer(scene, planes, provider, number, prompt, progress)
                 for answer in found[: values["candidates"]]:
                     shapes = predict.outline(answer, scene.grid)
                     clicked = _clicked(values["points"], number)
@@ -124,16 +128,9 @@ class SegmentPrompts(ConcordAlgorithm):
                     ]
                     rows.append((shapes, row))
             progress.report(1, 1, "Segmented", "objects")
-        sink, identifier = self.parameterAsSink(
-            parameters, "OUTPUT", context, fields, QgsWkbTypes.Type.MultiPolygon,
-            capture.qgis_crs(values["crs"]),
-        )  # fmt: skip
-        for shapes, row in rows:
-            if shapes:
-                feature = QgsFeature(fields)
-                feature.setGeometry(capture.geometry_of(shapes))
-                feature.setAttributes(row)
-                sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
+        drawn = [(capture.geometry_of(shapes), row) for shapes, row in rows if shapes]
+        crs = capture.qgis_crs(values["crs"])
+        identifier = sinks.write(self, parameters, "OUTPUT", context, fields, crs, drawn)
         without = len(prompts) - len({row[0] for shapes, row in rows if shapes})
         if without:
             feedback.pushWarning(tr("Objects without a proposal: {}").format(without))
@@ -141,11 +138,19 @@ class SegmentPrompts(ConcordAlgorithm):
 
 
 def _number(attributes: dict, name: str, fallback: int) -> int:
+    """A whole number of a field; ``fallback`` when the field is absent or NULL."""
     value = attributes.get(name)
-    try:
-        return int(value)
-    except (TypeError, ValueError):  # the field is absent or NULL
+    if value is None or (isinstance(value, QVariant) and value.isNull()):
         return fallback
+    try:
+        if float(value).is_integer():
+            return int(float(value))
+    except (TypeError, ValueError):
+        pass
+    owner = (
+        f" of object {attributes['object']}" if name == "label" and "object" in attributes else ""
+    )
+    raise ConcordError(f"The prompts' field {name} holds '{value}'{owner}; give a whole number.")
 
 
 def _points(features) -> list:

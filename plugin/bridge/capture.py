@@ -11,9 +11,11 @@ import os
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
+    QgsCsException,
     QgsGeometry,
     QgsMapLayer,
     QgsPointXY,
+    QgsProviderRegistry,
     QgsRasterLayer,
     QgsWkbTypes,
 )
@@ -54,16 +56,19 @@ def raster_path(value, context) -> str:
     if isinstance(value, QgsMapLayer):
         return file_of_layer(value)
     text = str(value)
-    if os.path.exists(text) or text.startswith("/vsi"):
-        return text
     project = context.project() if context is not None else None
-    layer = None
+    layer = None  # asked for before the path, as QGIS does: a layer may be named like a folder
     if project is not None:
         named = project.mapLayersByName(text)
         layer = project.mapLayer(text) or (named[0] if named else None)
     if layer is None and context is not None:
         layer = context.temporaryLayerStore().mapLayer(text)
     return file_of_layer(layer) if layer is not None else text
+
+
+def _probe(path: str):
+    """A provider to ask questions; a layer would read pixels and write an .aux.xml beside them."""
+    return QgsProviderRegistry.instance().createProvider("gdal", path)
 
 
 def raster_problem(path: str) -> str:
@@ -74,7 +79,8 @@ def raster_problem(path: str) -> str:
         return f"The raster {path} does not exist; check the path."
     if os.path.isdir(path):
         return f"{path} is a folder; choose a raster file in it."
-    if not QgsRasterLayer(path, "probe", "gdal").isValid():
+    provider = _probe(path)
+    if provider is None or not provider.isValid():
         return f"{path} cannot be opened as a raster; choose a file that GDAL can read."
     return ""
 
@@ -109,18 +115,33 @@ def features_as_json(source, crs: str, context, attributes=()) -> list:
         if geometry.isEmpty():
             continue
         if moved:
-            geometry.transform(transform)
+            _move(geometry, transform, source)
         found.append((json.loads(geometry.asJson(9)), {name: feature[name] for name in wanted}))
     return found
+
+
+def _move(geometry: QgsGeometry, transform: QgsCoordinateTransform, source) -> None:
+    try:
+        geometry.transform(transform)
+    except QgsCsException as error:
+        raise ConcordError(
+            f"The layer {source.sourceName()} has coordinates that do not exist in its CRS; check "
+            "which CRS it was given."
+        ) from error
 
 
 def is_polygon(source) -> bool:
     return QgsWkbTypes.geometryType(source.wkbType()) == QgsWkbTypes.GeometryType.PolygonGeometry
 
 
+def is_point(source) -> bool:
+    return QgsWkbTypes.geometryType(source.wkbType()) == QgsWkbTypes.GeometryType.PointGeometry
+
+
 def raster_crs(path: str) -> str:
     """The CRS text of a raster file, as QGIS reads it."""
-    return crs_text(QgsRasterLayer(path, "probe", "gdal").crs())
+    provider = _probe(path)
+    return crs_text(provider.crs()) if provider is not None else ""
 
 
 def geometry_of(shapes: list) -> QgsGeometry:

@@ -26,6 +26,15 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
+def _explain(error: OSError, target: Path, temporary: Path) -> ConcordError:
+    """A sentence about the target, or about another file that the work stumbled over."""
+    other = Path(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes)) else None
+    ours = {target, temporary, *target.parents}
+    if other is None or other in ours or temporary in other.parents:
+        return explain_os_error(error, target)
+    return ConcordError(f"{other} cannot be used ({error.strerror}); check that the file exists.")
+
+
 @contextlib.contextmanager
 def atomic_file(target: str | Path):
     """Yield a temporary path beside ``target``; rename it on success, remove it on failure.
@@ -42,9 +51,27 @@ def atomic_file(target: str | Path):
         yield temporary
         os.replace(temporary, target)
     except OSError as error:
-        raise explain_os_error(error, target) from error
+        raise _explain(error, target, temporary) from error
     finally:
         _remove(temporary)
+
+
+def require_writable(target: str | Path) -> None:
+    """Refuse a path whose folder cannot be written or made; nothing is left behind.
+
+    Raises:
+        ConcordError: as ``atomic_file``.
+    """
+    target = Path(target)
+    folder = target.absolute().parent
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        probe = folder / _temporary_name(target).name
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise explain_os_error(error, target) from error
 
 
 @contextlib.contextmanager
@@ -65,7 +92,7 @@ def atomic_folder(target: str | Path):
             target.rmdir()
         os.replace(temporary, target)
     except OSError as error:
-        raise explain_os_error(error, target) from error
+        raise _explain(error, target, temporary) from error
     finally:
         _remove(temporary)
 

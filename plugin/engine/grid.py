@@ -111,12 +111,15 @@ class Grid:
         left, bottom, right, top = bounds
         if not (right > left and top > bottom):
             raise ConcordError(f"{what} is empty; draw or choose an extent with an area.")
+        if not all(map(math.isfinite, bounds)):
+            raise ConcordError(f"{what} is not finite in the CRS {self.crs}; choose a smaller one.")
         spots = [self.colrow(x, y) for x in (left, right) for y in (bottom, top)]
         cols, rows = zip(*spots)
         # A thousandth of a pixel is rounding noise of the extent, not a wish for one more.
         col, row = math.floor(min(cols) + 1e-3), math.floor(min(rows) + 1e-3)
         end_col, end_row = math.ceil(max(cols) - 1e-3), math.ceil(max(rows) - 1e-3)
-        window = Window(col, row, end_col - col, end_row - row).clipped(self.width, self.height)
+        wide, high = max(1, end_col - col), max(1, end_row - row)
+        window = Window(col, row, wide, high).clipped(self.width, self.height)
         if window.is_empty:
             raise ConcordError(f"{what} does not overlap the raster; choose one inside it.")
         return window

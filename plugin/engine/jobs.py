@@ -40,24 +40,36 @@ def run_ordered(
     """Yield ``work(item)`` for every item, in order, with at most ``2 * workers`` under way.
 
     Args:
-        stop: called once when the user cancels, to end work that is under way.
+        stop: called once when the caller stops early, to end work that is under way. Such work
+            is not waited for: it ends by itself, unheard.
     """
-    with ThreadPoolExecutor(workers) as pool:
-        under_way: deque = deque()
-        waiting = iter(items)
-        try:
-            for item in waiting:
-                under_way.append(pool.submit(work, item))
-                if len(under_way) >= 2 * workers:
-                    yield _wait(under_way.popleft(), progress)
-            while under_way:
+    pool = ThreadPoolExecutor(workers)
+    under_way: deque = deque()
+    try:
+        for item in items:
+            under_way.append(pool.submit(work, item))
+            if len(under_way) >= 2 * workers:
                 yield _wait(under_way.popleft(), progress)
-        except BaseException:
-            for future in under_way:
-                future.cancel()
-            if stop is not None:
-                stop()
-            raise
+        while under_way:
+            yield _wait(under_way.popleft(), progress)
+    except BaseException:
+        if stop is not None:
+            stop()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def answered(work: Callable, progress: Progress):
+    """``work()`` in a thread of its own, so that a cancel is answered while it computes.
+
+    A cancelled ``work`` ends by itself and unheard; it must touch nothing but values.
+    """
+    pool = ThreadPoolExecutor(1)
+    try:
+        return _wait(pool.submit(work), progress)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def _wait(future, progress: Progress):

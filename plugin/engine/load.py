@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from .progress import SILENT, Progress
 from .scene import Scene, label_of
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
-_NOT_IMAGERY = ("mask", "label", "class", "scl", "qa", "preview", "thumbnail", "truth", "annotator")
+# Whole words where a place could be called so (Qatar); TCI, AOT, WVP, PVI and MSK are Sentinel-2's.
+_NOT_IMAGERY = re.compile(
+    "mask|label|preview|thumbnail|annotator"
+    "|(?<![a-z])(class(es)?|truth|scl|qa|msk|tci|aot|wvp|pvi)(?![a-z])"
+)
 
 
 @dataclass(frozen=True)
@@ -26,13 +31,14 @@ class GridWish:
         like: a grid to match.
         resolution: pixel size in units of the target CRS.
         crs: target CRS, authority code or WKT.
-        extent: (left, bottom, right, top) in the target CRS.
+        extent: (left, bottom, right, top) in ``extent_crs``, or in the target CRS when that is ''.
     """
 
     like: Grid | None = None
     resolution: float | None = None
     crs: str = ""
     extent: tuple | None = None
+    extent_crs: str = ""
 
 
 def expand(inputs) -> list:
@@ -57,7 +63,7 @@ def _why_not_imagery(info) -> str:
     name = Path(info.path).stem.lower()
     if info.categories or any(info.colours.values()):
         return "a class raster"
-    if any(word in name for word in _NOT_IMAGERY):
+    if _NOT_IMAGERY.search(name):
         return "a mask or label by its name"
     return ""
 
@@ -67,7 +73,7 @@ def _choose(inputs, sensor: str) -> tuple:
     from_folder = any(Path(p).is_dir() for p in inputs)
     infos, found, skipped, bands = [], [], [], {}
     for path in expand(inputs):
-        info = rasters.require_crs(rasters.info(path))
+        info = rasters.info(path)
         why = _why_not_imagery(info) if from_folder else ""
         known = None if why else sensors.recognise(info, sensor)
         if known is not None and from_folder:
@@ -76,11 +82,18 @@ def _choose(inputs, sensor: str) -> tuple:
         if why:
             skipped.append({"file": path, "reason": why})
             continue
+        rasters.require_crs(info)
         bands.update({band.name: label_of(path) for band in known.bands})
         infos.append(info)
         found.append(known)
     if not infos:
         raise ConcordError(f"{inputs[0]} holds no imagery; choose the folder of a product.")
+    if from_folder and any(known.sensor != sensors.GENERIC for known in found):
+        # Beside a product's bands, what no preset knows is a by-product of it.
+        strange = [i.path for i, k in zip(infos, found) if k.sensor == sensors.GENERIC]
+        skipped += [{"file": path, "reason": "no band of a known sensor"} for path in strange]
+        pairs = [(i, k) for i, k in zip(infos, found) if k.sensor != sensors.GENERIC]
+        infos, found = [i for i, _ in pairs], [k for _, k in pairs]
     return infos, found, skipped
 
 
@@ -91,40 +104,47 @@ def plan_grid(infos, wish: GridWish) -> Grid:
     else:
         base = min((info.grid for info in infos), key=rasters.metres_per_pixel)
     crs = wish.crs or base.crs
-    bounds, size = base.bounds, base.pixel_size
+    bounds, size, extent = base.bounds, base.pixel_size, _extent_in(wish, base, crs)
     if not rasters.same_crs(crs, base.crs):
         bounds = rasters.transform_bounds(base.bounds, base.crs, crs)
-        size = _same_ground_size(base, bounds, crs)
-    elif wish.resolution is None and wish.extent is None:
+        size = _same_ground_size(base, crs)
+    elif wish.resolution is None and extent is None:
         return base
     elif wish.resolution is None or math.isclose(wish.resolution, size[0], rel_tol=1e-6):
-        return base.sub(base.window_of(wish.extent)) if wish.extent else base
+        return base.sub(base.window_of(extent)) if extent else base
     if wish.resolution:
         size = (wish.resolution, wish.resolution)
-    if wish.extent:
-        bounds = _intersection(bounds, wish.extent)
+    if extent:
+        bounds = _intersection(bounds, extent)
     return _north_up(crs, bounds, size)
 
 
-def wish_of(inputs, like, resolution, crs: str, extent) -> GridWish:
-    """A wish from what a form gives: ``like`` is a path, ``extent`` is (bounds, their CRS).
-
-    Without a CRS of its own the extent is moved to the CRS that the scene will have.
-    """
+def wish_of(like, resolution, crs: str, extent) -> GridWish:
+    """A wish from what a form gives: ``like`` is a path, ``extent`` is (bounds, their CRS)."""
     grid = rasters.require_crs(rasters.info(like)).grid if like else None
-    bounds = None
-    if extent is not None:
-        bounds, own = extent
-        first = rasters.require_crs(rasters.info(expand(inputs)[0])).grid.crs
-        target = crs or (grid.crs if grid else first)
-        if own and not rasters.same_crs(own, target):
-            bounds = rasters.transform_bounds(bounds, own, target)
-    return GridWish(grid, resolution, crs, bounds)
+    bounds, own = extent or (None, "")
+    return GridWish(grid, resolution, crs, bounds, own)
 
 
-def _same_ground_size(base: Grid, bounds: tuple, crs: str) -> tuple:
-    """Square pixels in the other CRS that keep the number of pixels along the diagonal."""
-    diagonal = math.hypot(bounds[2] - bounds[0], bounds[3] - bounds[1])
+def _extent_in(wish: GridWish, base: Grid, crs: str) -> tuple | None:
+    if not wish.extent or not wish.extent_crs or rasters.same_crs(wish.extent_crs, crs):
+        return wish.extent
+    shared = rasters.bounds_on(base, wish.extent, wish.extent_crs)
+    return (
+        shared
+        if rasters.same_crs(crs, base.crs)
+        else rasters.transform_bounds(shared, base.crs, crs)
+    )
+
+
+def _same_ground_size(base: Grid, crs: str) -> tuple:
+    """Square pixels in the other CRS that keep the number of pixels along the diagonal.
+
+    The diagonal is that of the moved corners, as gdalwarp has it: a bounding box is longer.
+    """
+    corners = [base.xy(0, 0), base.xy(base.width, base.height)]
+    (x0, y0), (x1, y1) = rasters.transform_points(corners, base.crs, crs)
+    diagonal = math.hypot(x1 - x0, y1 - y0)
     size = diagonal / math.hypot(base.width, base.height)
     return (size, size)
 

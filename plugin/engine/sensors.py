@@ -124,9 +124,11 @@ def preset(sensor: str) -> Preset:
 
 
 def _named_by_path(path: str) -> tuple:
-    """The preset whose pattern fits the path, the file's own name before its folders."""
-    parts = Path(path).parts
-    for text, where in ((parts[-1], "the file name"), ("/".join(parts[-4:]), "the folder name")):
+    """The preset whose pattern fits the path: the file's own name, then the nearest folder."""
+    *folders, name = Path(path).parts[-5:]
+    places = [(name, "the file name")]
+    places += [(f"{folder}/", "the folder name") for folder in reversed(folders)]
+    for text, where in places:
         for candidate in presets():
             if any(re.search(p, text, re.IGNORECASE) for p in candidate.patterns):
                 return candidate, where
@@ -134,9 +136,11 @@ def _named_by_path(path: str) -> tuple:
 
 
 def _alias_in_name(path: str, candidate: Preset) -> PresetBand | None:
-    """The band that a one-band file's name speaks of (last token first)."""
-    for token in reversed(re.split(r"[^0-9A-Za-z]+", Path(path).stem)):
-        band = candidate.band_called(token) if token else None
+    """The band that a one-band file's name speaks of (last token first; SR_B5 is two tokens)."""
+    tokens = [token for token in re.split(r"[^0-9A-Za-z]+", Path(path).stem) if token]
+    for i in range(len(tokens) - 1, -1, -1):
+        band = candidate.band_called("_".join(tokens[max(0, i - 1) : i + 1]))
+        band = band or candidate.band_called(tokens[i])
         if band is not None:
             return band
     return None
@@ -146,6 +150,8 @@ def _by_descriptions(info) -> tuple:
     """(preset, bands) for which every band description is an alias or a common name."""
     best = None
     for candidate in presets():
+        if candidate.dtype and candidate.dtype != info.bands[0].dtype:
+            continue
         found = [candidate.band_called(name) if name else None for name in info.names]
         hits = [f for f in found if f is not None]
         if len(hits) == len(found) and len({h.name for h in hits}) == len(hits):
@@ -161,7 +167,11 @@ def recognise(info, sensor: str = "auto") -> Recognised:
         info: a ``RasterInfo``.
         sensor: a preset id, or ``auto``.
     """
-    info = replace(info, bands=tuple(band for band in info.bands if not band.is_alpha))
+    # A fourth band of bytes is often marked as alpha by mistake; its name tells.
+    used = [b for b in info.bands if not b.is_alpha or _plain(b.name) not in ("", "alpha", "band4")]
+    info = replace(info, bands=tuple(used))
+    if not info.bands:
+        raise ConcordError(f"{info.path} holds no band but transparency; choose another file.")
     named = [band for band in info.bands if band.name]
     if sensor == "auto" and named and all(band.unit for band in info.bands):
         return _as_described(info)
@@ -217,25 +227,32 @@ def _match_bands(info, chosen: Preset) -> list | None:
 
 def _scaled(info, chosen: Preset, matched: list, reason: str) -> Recognised:
     warnings, bands = [], []
-    scale, offset, unit = chosen.scale, chosen.offset, chosen.unit
+    offset, note = chosen.offset, ""
     if chosen.unit == "reflectance" and chosen.scale == 1e-4:
         offset, note = _sentinel2_offset(info.path)
-        if note:
-            warnings.append(note)
     for own, band in zip(info.bands, matched):
         nodata = own.nodata if own.nodata is not None else chosen.nodata
         if (own.scale, own.offset) != (1.0, 0.0):  # the file's own scale wins
             values = (own.scale, own.offset)
         elif own.dtype.startswith("float") and chosen.unit == "reflectance":
             values = (1.0, 0.0)
+        elif _is_picture(own, chosen):
+            values = (1.0, 0.0)
         else:
-            values = (scale, offset)
-        if own.unit and own.unit != unit:
-            unit = own.unit
+            values = (chosen.scale, offset)
+            warnings += [note] if note and note not in warnings else []
+        unit = own.unit or ("DN" if _is_picture(own, chosen) else chosen.unit)
         bands.append(SceneBand(own.index, band.name, unit, *values, nodata, band.wavelength))
     if chosen.unit == "reflectance" and info.bands[0].dtype.startswith("float"):
         warnings.append(f"{Path(info.path).name}: float values are taken as reflectance 0-1")
+    if any(_is_picture(own, chosen) for own in info.bands):
+        warnings.append(f"{Path(info.path).name}: 8-bit values are no reflectance, used as DN")
     return Recognised(chosen.id, chosen.title, chosen.kind, tuple(bands), reason, warnings)
+
+
+def _is_picture(own, chosen: Preset) -> bool:
+    """A product of 16 bits stretched to 8 for looking at: its scale is lost."""
+    return own.dtype == "uint8" and chosen.unit == "reflectance" and own.scale == 1.0
 
 
 def _sentinel2_offset(path: str) -> tuple:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -160,29 +161,44 @@ def _stac_problems(item: dict, path: Path) -> list:
 
 def _chip(root: Path, path: Path, item: dict, codes: set) -> tuple:
     properties = item["properties"]
-    problems, digest = [], ""
+    problems, pixels = [], hashlib.sha256()
     bounds = tuple(float(v) for v in properties["proj:bbox"])
+    varied = False
     for key, asset in item["assets"].items():
         place = _inside(root, (path.parent / asset["href"]).relative_to(root).as_posix())
         if place is None or not place.is_file():
             problems.append(("files", f"asset {key} is missing"))
             continue
-        info = rasters.info(place)
-        tolerance = info.grid.pixel_size[0] * 0.01
-        wanted = [float(v) for v in properties["proj:transform"]]
-        shape = [info.grid.height, info.grid.width]
-        if shape != properties["proj:shape"] or not np.allclose(
-            info.grid.transform, wanted[:6], rtol=0, atol=tolerance
-        ):
-            problems.append(("georeference", f"asset {key} does not lie where the item says"))
-        crs = properties.get("proj:code") or properties.get("proj:wkt2") or ""
-        if not rasters.same_crs(info.grid.crs, crs):
-            problems.append(("georeference", f"asset {key} has another CRS than the item"))
+        problems += _misplaced(key, rasters.info(place).grid, properties, bounds)
         if key == "labels":
             problems += _code_problems(rasters.read(place)[0], codes)
-        elif "data" in asset.get("roles", ()) and not digest and key != "consensus":
-            digest = hashlib.sha256(rasters.read(place).tobytes()).hexdigest()
+        elif "data" in asset.get("roles", ()) and key != "consensus":
+            values = rasters.read(place)
+            pixels.update(values.tobytes())
+            varied = varied or _varies(values)
+    # Chips without a feature, all sea or all empty, are alike and no twins.
+    digest = pixels.hexdigest() if varied else ""
     return _Checked(item["id"], properties.get("ml-aoi:split", ""), bounds, digest), problems
+
+
+def _varies(values: np.ndarray) -> bool:
+    bands = (band[np.isfinite(band)] for band in values)
+    return any(band.size and band.min() < band.max() for band in bands)
+
+
+def _misplaced(key: str, grid, properties: dict, bounds: tuple) -> list:
+    tolerance = grid.pixel_size[0] * 0.01
+    wanted = [float(v) for v in properties["proj:transform"]][:6]
+    crs = properties.get("proj:code") or properties.get("proj:wkt2") or ""
+    problems = []
+    same = [grid.height, grid.width] == properties["proj:shape"]
+    for own, stated in ((grid.transform, wanted), (grid.bounds, bounds)):
+        same = same and np.allclose(own, stated, rtol=0, atol=tolerance)
+    if not same:
+        problems.append(("georeference", f"asset {key} does not lie where the item says"))
+    if not rasters.same_crs(grid.crs, crs):
+        problems.append(("georeference", f"asset {key} has another CRS than the item"))
+    return problems
 
 
 def _code_problems(labels: np.ndarray, codes: set) -> list:
@@ -191,11 +207,12 @@ def _code_problems(labels: np.ndarray, codes: set) -> list:
 
 
 def _splits(chips: list, manifest: dict) -> list:
-    try:
-        buffer = float((manifest.get("settings") or {}).get("buffer") or 0.0)
-    except (TypeError, ValueError):
-        buffer = 0.0
+    settings = manifest.get("settings")
+    buffer = settings.get("buffer") if isinstance(settings, dict) else None
     findings = []
+    if not isinstance(buffer, (int, float)) or buffer < 0:
+        findings.append(Finding("leak", describe.MANIFEST, "it does not say the buffer"))
+        buffer = 0.0
     boxes = np.array([c.bounds for c in chips]).reshape(-1, 4)
     names = np.array([c.split for c in chips])
     for chip in chips:
@@ -224,14 +241,22 @@ def _twins(chips: list) -> list:
 
 
 def _counts(root: Path, chips: list, manifest: dict) -> list:
-    stated = (manifest.get("report") or {}).get("chips")
+    report = manifest.get("report")
+    stated = report.get("chips") if isinstance(report, dict) else None
     findings = []
     if stated != len(chips):
         detail = f"the manifest says {stated} chips, {len(chips)} are there"
         findings.append(Finding("counts", describe.MANIFEST, detail))
     index = root / "index.csv"
-    if index.is_file():
-        rows = max(0, len(index.read_text(encoding="utf-8").splitlines()) - 1)
-        if rows != len(chips):
-            findings.append(Finding("counts", "index.csv", f"{rows} rows for {len(chips)} chips"))
+    if not index.is_file():
+        return findings
+    with open(index, encoding="utf-8", newline="") as f:
+        rows = {row.get("id"): row.get("split") for row in csv.DictReader(f)}
+    if len(rows) != len(chips):
+        detail = f"{len(rows)} rows for {len(chips)} chips"
+        findings.append(Finding("counts", "index.csv", detail))
+    for chip in chips:
+        if rows.get(chip.id) != chip.split:
+            detail = f"the item says {chip.split}, the index {rows.get(chip.id)}"
+            findings.append(Finding("counts", chip.id, detail))
     return findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ def export(
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         mask = stack.enter_context(ClassRaster(labels))
-        scheme = mask.taxonomy(wish.taxonomy)
+        scheme = mask.taxonomy(wish.taxonomy, mask.codes(progress))
         score = _score_reader(stack, consensus, mask.grid)
         chips = plan.chip_grid(mask.grid, wish.size, wish.stride or wish.size)
         passed, rejected = _gate(chips, mask, score, wish.gate, progress.part(0, 30))
@@ -118,6 +119,11 @@ def export(
         kept, empty = _cut(folder, planned, mask, score, images, context, progress.part(30, 95))
         if not kept:
             raise ConcordError("No chip holds image data; choose images that cover the labels.")
+        if _missing(kept, wish):
+            raise ConcordError(
+                f"The images cover no chip of {_missing(kept, wish)[0]}; choose another SEED or "
+                "images that cover the labels."
+            )
         rejected += empty
         report = describe.finish(folder, kept, rejected, context)
         progress.report(1, 1, "Chips exported", "chips")
@@ -131,6 +137,14 @@ def _check(imagery, wish: ExportWish) -> None:
         raise ConcordError(
             "The licence of the chips is missing; give an SPDX id such as CC-BY-4.0."
         )
+    if re.fullmatch(r"[A-Za-z0-9.+-]+", wish.licence) is None:
+        raise ConcordError(
+            f"'{wish.licence}' is no SPDX id; give one such as CC-BY-4.0, or 'other'."
+        )
+    if wish.date and stac.date_in(wish.date) != wish.date:
+        raise ConcordError(f"The date '{wish.date}' is no day; give it as 2021-06-30.")
+    if (wish.block or 0.0) < 0 or (wish.buffer or 0.0) < 0:
+        raise ConcordError("BLOCK and BUFFER are lengths; give numbers above 0.")
     unknown = [name for name in wish.formats if name not in FORMATS]
     if unknown:
         raise ConcordError(f"The format '{unknown[0]}' is not known; use {', '.join(FORMATS)}.")
@@ -182,16 +196,21 @@ def _split(passed, rejected, grid: Grid, wish: ExportWish, scheme: Taxonomy) -> 
     assigned = split.assign(passed, wish.shares, block, wish.seed, scheme.codes)
     kept, near = split.apart(assigned, buffer)
     dropped = [(p.chip.id, f"{p.split} chip within the buffer of another split") for p in near]
-    missing = [
-        name for name, share in zip(split.SPLITS, wish.shares)
-        if share > 0 and not any(p.split == name for p in kept)
-    ]  # fmt: skip
+    missing = _missing(kept, wish)
     if missing:
         raise ConcordError(
             f"The buffer of {buffer:g} map units leaves no chip for {missing[0]}; choose a smaller "
             "BUFFER or a larger BLOCK."
         )
     return kept, block, buffer, dropped
+
+
+def _missing(planned, wish: ExportWish) -> list:
+    """The splits that were asked for and hold no chip."""
+    return [
+        name for name, share in zip(split.SPLITS, wish.shares)
+        if share > 0 and not any(p.split == name for p in planned)
+    ]  # fmt: skip
 
 
 def _open_images(stack, imagery, grid: Grid) -> list:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -97,15 +98,24 @@ def chip_grid(grid: Grid, size: int, stride: int) -> list:
         raise ConcordError(
             f"That would be {count:,} chips; choose a larger stride (at most {MOST_CHIPS:,})."
         )
-    prefix, (px, py) = _prefix(grid.crs), grid.pixel_size
+    prefix, (left, top) = _prefix(grid.crs), _corner(grid)
     chips = []
     for row in range(0, grid.height - size + 1, stride):
         for col in range(0, grid.width - size + 1, stride):
             window = Window(col, row, size, size)
-            bounds = grid.sub(window).bounds
-            name = f"{prefix}_{round(bounds[0] / px)}_{round(bounds[3] / py)}"
-            chips.append(Chip(name, window, bounds))
+            name = f"{prefix}_{left + col}_{top - row}"
+            chips.append(Chip(name, window, grid.sub(window).bounds))
     return chips
+
+
+def _corner(grid: Grid) -> tuple:
+    """Whole pixels from the origin of the CRS to the grid's corner, (right, up).
+
+    Rounded at 0.377, because grids are shifted by halves, thirds or quarters of a pixel and must
+    not fall to either side by rounding noise.
+    """
+    col, row = grid.colrow(0.0, 0.0)
+    return math.floor(-col + 0.377), math.floor(row + 0.377)
 
 
 def content_of(labels: np.ndarray, score: np.ndarray | None) -> Content:

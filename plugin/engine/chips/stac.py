@@ -6,6 +6,7 @@ classification 2.0. ``label:properties`` and the class group's name are null for
 
 from __future__ import annotations
 
+import datetime
 import re
 from pathlib import Path
 
@@ -28,7 +29,10 @@ UNKNOWN_START, UNKNOWN_END = "1970-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 def date_in(name: str) -> str:
     """A date written in a file name as YYYYMMDD or YYYY-MM-DD, as ISO, or ''."""
     match = re.search(r"(?<!\d)((?:19|20)\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)", name)
-    return "-".join(match.groups()) if match else ""
+    try:
+        return datetime.date(*map(int, match.groups())).isoformat() if match else ""
+    except ValueError:  # such as 31 February
+        return ""
 
 
 def _when(date: str) -> dict:
@@ -173,7 +177,7 @@ def collection(planned: list, boxes: list, title: str, licence: str, dates: list
 def asset_name(path: str, taken) -> str:
     """A file name for an image inside a chip: letters, digits, '-' and '_' only, unique."""
     stem = re.sub(r"[^0-9A-Za-z_-]+", "_", Path(path).stem).strip("_") or "image"
-    if stem in ("label", "consensus"):
+    if stem in ("label", "labels", "consensus"):  # ours, as file or as key
         stem = f"{stem}_image"
     name, number = stem, 2
     while name in taken:

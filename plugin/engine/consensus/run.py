@@ -12,7 +12,7 @@ from .. import pictures, rasters, report
 from ..errors import ConcordError
 from ..labels import ClassRaster
 from ..progress import SILENT, Progress
-from ..taxonomy import IGNORE, NO_DATA, Taxonomy, of_raster
+from ..taxonomy import IGNORE, NO_DATA, Taxonomy, load, of_raster
 from . import aggregate, crowdlab, judge
 from .patterns import Lookup
 from .votes import Ballot, Patterns
@@ -20,7 +20,7 @@ from .votes import Ballot, Patterns
 METHODS = ("majority", "dawidskene", "gold", "median", "crowdlab")
 
 
-def shared_taxonomy(paths, given: str = "") -> Taxonomy:
+def shared_taxonomy(paths, given: str = "", progress: Progress = SILENT) -> Taxonomy:
     """The scheme of several class rasters: the one given, else the first raster's own table.
 
     Raises:
@@ -32,12 +32,15 @@ def shared_taxonomy(paths, given: str = "") -> Taxonomy:
     for path in paths:
         with ClassRaster(path) as raster:
             infos.append(raster.info)
-            codes.append(raster.codes())
+            codes.append(raster.codes(progress))
+    if given:  # raster by raster, so that a refusal names the right one
+        scheme = load(given)
+        for info, present in zip(infos, codes):
+            scheme.check(present, info.path)
+        return scheme
     named = next((i for i in infos if i.categories), infos[0])
     everything = sorted(set().union(*codes))
-    taxonomy = of_raster(named, everything, given)
-    for info, present in zip(infos, codes):
-        taxonomy.check(present, info.path)
+    taxonomy = of_raster(named, everything)
     if not taxonomy.classes:
         raise ConcordError(f"{paths[0]} holds no class at all; choose annotated rasters.")
     return taxonomy
@@ -75,7 +78,7 @@ def combine(
     if method == "crowdlab" and not model:
         raise ConcordError("The method crowdlab needs a MODEL raster of class probabilities.")
     started = time.monotonic()
-    scheme = scheme or shared_taxonomy(annotations, taxonomy)
+    scheme = scheme or shared_taxonomy(annotations, taxonomy, progress)
     with Ballot(annotations, scheme.codes) as ballot:
         numbers, patterns = ballot.count(progress.part(0, 45), tolerance)
         if method == "gold":
@@ -101,7 +104,7 @@ def combine(
 def _gold_counts(ballot, numbers, gold: str, scheme: Taxonomy, progress: Progress) -> np.ndarray:
     counts = np.zeros((len(numbers), len(scheme.classes)))
     with ClassRaster(gold, ballot.grid) as truth:
-        scheme.check(truth.codes(), gold)
+        scheme.check(truth.codes(progress), gold)
         tiles = ballot.tiles()
         for done, tile in enumerate(tiles):
             progress.report(done, len(tiles), "Reading gold pixels")

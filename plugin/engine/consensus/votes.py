@@ -11,11 +11,11 @@ import contextlib
 
 import numpy as np
 
+from .. import rasters
 from ..errors import ConcordError
 from ..grid import Grid
 from ..labels import ClassRaster
 from ..progress import Progress
-from ..taxonomy import IGNORE, NO_DATA
 from .patterns import Coding, Patterns, Tally, near_edge
 
 _TILE = 1024
@@ -38,6 +38,10 @@ class Ballot:
             first = self._stack.enter_context(ClassRaster(paths[0]))
             self.grid: Grid = first.grid
             others = [self._stack.enter_context(ClassRaster(path, self.grid)) for path in paths[1:]]
+            for other in others:  # one that lies elsewhere would vote for nothing, silently
+                own = other.info.grid
+                bounds = rasters.bounds_on(self.grid, own.bounds, own.crs, other.path)
+                self.grid.window_of(bounds, other.path)
         except BaseException:
             self._stack.close()
             raise
@@ -105,12 +109,3 @@ class Ballot:
 
     def __exit__(self, *_):
         self.close()
-
-
-def check_codes(rasters, taxonomy) -> None:
-    """Refuse an annotation with codes outside the taxonomy, naming its file."""
-    for raster in rasters:
-        taxonomy.check(raster.codes(), raster.path)
-
-
-__all__ = ["Ballot", "Patterns", "check_codes", "NO_DATA", "IGNORE"]

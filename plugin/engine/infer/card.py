@@ -7,6 +7,7 @@ Deepness plugin. Source of the format: STAC Machine Learning Model extension 1.5
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -95,16 +96,16 @@ def _input(raw: dict, hyper: dict) -> CardInput:
         tuple(array.get("shape") or ()),
         str(hyper.get("unit", "")),
         tuple(scaling) if isinstance(scaling, (list, tuple)) else (scaling,),
-        tuple(tuple(pair) for pair in hyper.get("value_range") or ()),
+        tuple((float(low), float(high)) for low, high in hyper.get("value_range") or ()),
     )
 
 
 def _class(raw: dict) -> ClassDef:
-    colour = str(raw.get("color_hint") or "").lstrip("#")
+    colour = str(raw.get("color_hint") or "").lstrip("#").lower()
     return ClassDef(
         int(raw["value"]),
         str(raw.get("title") or raw.get("name") or f"class {raw['value']}"),
-        f"#{colour}" if len(colour) == 6 else "",
+        f"#{colour}" if re.fullmatch("[0-9a-f]{6}", colour) else "",
     )
 
 
@@ -132,7 +133,7 @@ def from_item(item: dict, origin: str) -> Card:
             int(halo) if halo is not None else None,
             str(hyper.get("blend") or "crop"),
             str(hyper.get("activation") or ""),
-            tuple(hyper.get("pixel_size_range_m") or ()),
+            tuple(float(size) for size in hyper.get("pixel_size_range_m") or ()),
             tuple(hyper.get("training_sensors") or ()),
             str(properties.get("license") or ""),
             origin,
@@ -173,21 +174,30 @@ def _from_deepness(meta: dict, path: str) -> Card:
         except ValueError:
             return default
 
-    names = value("class_names", {}) or {}
-    classes = tuple(ClassDef(int(k), str(v), "") for k, v in sorted(names.items()))
-    resolution = value("resolution")
+    def number(key):
+        found = value(key)
+        return found if isinstance(found, (int, float)) and found > 0 else None
+
+    names = value("class_names", {})
+    if isinstance(names, list):  # newer files list one mapping an output
+        names = names[0] if names else {}
+    names = names if isinstance(names, dict) else {}
+    codes = sorted(int(code) for code in names if code.isdecimal())
+    classes = tuple(ClassDef(code, str(names[str(code)]), "") for code in codes)
+    resolution = number("resolution")
     size = (resolution / 200.0, resolution / 50.0) if resolution else ()
     task = {"Segmentor": "semantic-segmentation", "Regressor": "regression"}.get(
         str(meta.get("model_type", "")).strip('"'), str(meta.get("model_type", "")).strip('"')
     )
-    mean, std = value("standardization_mean"), value("standardization_std")
     scaling = [{"type": "scale", "value": 255}]
-    if mean and std:
-        scaling = [
-            {"type": "z-score", "mean": m * 255, "stddev": s * 255} for m, s in zip(mean, std)
-        ]
-    overlap, tile = value("tiles_overlap"), value("tiles_size")
-    halo = int(tile * overlap / 200) if overlap is not None and tile else None
+    try:
+        pairs = list(zip(value("standardization_mean", ()), value("standardization_std", ())))
+        whole = [{"type": "z-score", "mean": m * 255.0, "stddev": s * 255.0} for m, s in pairs]
+        scaling = whole or scaling
+    except TypeError:  # not two lists of numbers
+        pass
+    overlap, tile = number("tiles_overlap"), number("tiles_size")
+    halo = int(tile * overlap / 200) if overlap and tile else None
     stem = Path(path).stem
     return _with_missing(
         Card(stem, stem, "", task, (CardInput("", (), "NCHW", (), "DN", tuple(scaling), ()),),
@@ -209,11 +219,14 @@ def read(path: str, metadata: dict) -> Card:
     """
     if KEY in metadata:
         try:
-            return from_item(json.loads(metadata[KEY]), "the model file")
+            card = from_item(json.loads(metadata[KEY]), "the model file")
         except ValueError as error:
             raise ConcordError(
                 f"The card inside {path} is not valid JSON; embed it again."
             ) from error
+        # An incomplete card is completed in the sidecar, as the refusal says.
+        if not card.missing or not sidecar(path).is_file():
+            return card
     if sidecar(path).is_file():
         return from_item(files.read_json(sidecar(path)), sidecar(path).name)
     if any(key in metadata for key in ("model_type", "class_names", "tiles_size", "resolution")):

@@ -34,6 +34,7 @@ def worst(verdicts) -> str:
 
 def check(card: Card, scene: Scene) -> list:
     """Every verdict on running a model with ``card`` on ``scene``; reads a decimated image."""
+    scene.check_units()  # backscatter in linear power is read as dB from here on
     verdicts = [completeness(card)]
     if not card.inputs or not card.inputs[0].bands:
         return verdicts

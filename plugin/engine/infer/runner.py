@@ -70,10 +70,9 @@ class TileRunner:
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         rows, cols = image.shape[1:]
-        side = self.model.fixed_size or 0
-        grown = np.pad(
-            image, ((0, 0), (0, max(0, side - rows)), (0, max(0, side - cols))), mode="symmetric"
-        )
+        side, step = self.model.fixed_size, self.model.card.alignment
+        more = [(side - n if side else -n % step) for n in (rows, cols)]
+        grown = np.pad(image, ((0, 0), (0, more[0]), (0, more[1])), mode="symmetric")
         scores = self.model.run(grown)
         if scores.shape[1:] != grown.shape[1:]:
             raise ConcordError(
@@ -96,31 +95,34 @@ class TileRunner:
 def plan_tiles(grid: Grid, area: Window, side: int, card: Card, fixed: bool) -> list:
     """Tiles whose windows hold the card's halo around each core, or end at the image's edge.
 
-    Windows start at multiples of the card's alignment. A graph of fixed size gets windows of
-    exactly ``side``, shifted inwards at the edge, so that it sees data and no padding wherever
-    the image is large enough.
+    Windows start at multiples of the card's alignment and are a multiple of it long, but for the
+    image's end. A graph of fixed size gets windows of ``side``, shifted inwards at the edge, so
+    that it sees data and no padding wherever the image is large enough.
     """
-    halo = card.halo
-    core_side = (side - 2 * halo - card.alignment + 1) // card.alignment * card.alignment
-    if core_side <= 0:
+    core_side = (side - 2 * card.halo - card.alignment + 1) // card.alignment * card.alignment
+    if core_side <= 0 or card.halo < 0:
         raise ConcordError(
-            f"The card's tile of {side} pixels is too small for its halo of {halo}; correct it."
+            f"The card's tile of {side} pixels does not suit its halo of {card.halo}; correct it."
         )
+    length = side if fixed else 0
     tiles = []
-    for planned in grid.tiles(core_side, halo, area):
-        window = planned.window
-        if fixed:
-            col = max(0, min(planned.core.col - halo, grid.width - side))
-            row = max(0, min(planned.core.row - halo, grid.height - side))
-            window = Window(col, row, side, side)
-        col, row = (v - v % card.alignment for v in (window.col, window.row))
-        if fixed:
-            window = Window(col, row, side, side).clipped(grid.width, grid.height)
-        else:
-            right, below = window.col + window.width, window.row + window.height
-            window = Window(col, row, right - col, below - row)
-        tiles.append(Tile(planned.core, window))
+    for core in (tile.core for tile in grid.tiles(core_side, 0, area)):
+        col, width = _span(core.col, core.width, grid.width, card, length)
+        row, height = _span(core.row, core.height, grid.height, card, length)
+        tiles.append(Tile(core, Window(col, row, width, height)))
     return tiles
+
+
+def _span(start: int, size: int, limit: int, card: Card, length: int) -> tuple:
+    """(start, size) along one axis of the window around a core; ``length`` 0 for any size."""
+    step, end = card.alignment, min(limit, start + size + card.halo)
+    first = max(0, start - card.halo) // step * step
+    if length:
+        inward = max(0, limit - length) // step * step
+        if inward + length >= end:
+            first = min(first, inward)
+        return first, min(limit - first, length)
+    return first, min(limit, first + -(-(end - first) // step) * step) - first
 
 
 def run(model: Model, scene: Scene, wish: RunWish, progress: Progress = SILENT) -> dict:
@@ -152,10 +154,7 @@ def run(model: Model, scene: Scene, wish: RunWish, progress: Progress = SILENT) 
 def _area(scene: Scene, wish: RunWish) -> Window:
     if wish.extent is None:
         return scene.grid.window
-    bounds = wish.extent
-    if wish.extent_crs and not rasters.same_crs(wish.extent_crs, scene.grid.crs):
-        bounds = rasters.transform_bounds(bounds, wish.extent_crs, scene.grid.crs)
-    return scene.grid.window_of(bounds)
+    return scene.grid.window_of(rasters.bounds_on(scene.grid, wish.extent, wish.extent_crs))
 
 
 def _write_tiles(model, scene, wish, area, tiles, progress):
@@ -165,12 +164,16 @@ def _write_tiles(model, scene, wish, area, tiles, progress):
     counts = np.zeros(256, np.int64)
     grid = scene.grid.sub(area)
     tags = {"CONCORD_MODEL": model.card.id, "CONCORD_MODEL_SHA256": files.sha256(model.path)}
-    with _writers(wish, grid, taxonomy, tags) as (class_writer, probability_writer):
+    with contextlib.ExitStack() as stack:
+        writers = stack.enter_context(_writers(wish, grid, taxonomy, tags))
+        class_writer, probability_writer = writers
         runner = TileRunner(model, scene, wish.mask)
-        answers = jobs.run_ordered(
-            tiles, runner, progress, jobs.workers_of(wish.executor), model.stop
+        workers = jobs.workers_of(wish.executor)
+        # Closed here, so that a failed write ends the tiles that are under way.
+        answers = stack.enter_context(
+            contextlib.closing(jobs.run_ordered(tiles, runner, progress, workers, model.stop))
         )
-        for done, (tile, (scores, keep)) in enumerate(zip(tiles, answers), 1):
+        for done, ((scores, keep), tile) in enumerate(zip(answers, tiles), 1):
             core = tile.core
             place = Window(core.col - area.col, core.row - area.row, core.width, core.height)
             labels = np.zeros(keep.shape, np.uint8)

@@ -55,8 +55,7 @@ class Model:
             )
         except Exception as error:  # onnxruntime's errors share no base of their own
             raise _refusal(self.path, error) from error
-        self._options = onnxruntime.RunOptions()
-        self._options.log_severity_level = 4
+        self._options = _run_options()
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.card = card or cards.read(str(self.path), metadata)
 
@@ -121,18 +120,30 @@ class Model:
         return np.transpose(out, [order.index(axis) for axis in "NCHW"])[0].astype(np.float32)
 
     def stop(self) -> None:
-        """End a call that is under way in another thread."""
-        self._options.terminate = True
+        """End calls that are under way in other threads; later ones run as ever."""
+        ended, self._options = self._options, _run_options()
+        ended.terminate = True
+
+
+def _run_options():
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4
+    return options
 
 
 def _first_line(error: Exception) -> str:
+    """What onnxruntime says, without its own name, codes and the path before it."""
     text = str(error).strip().splitlines()
-    return text[0][:160] if text else type(error).__name__
+    if not text:
+        return type(error).__name__
+    return text[0].split(" failed:")[-1].split(" : ")[-1][:160].rstrip(".")
 
 
 def _refusal(path: Path, error: Exception) -> ConcordError:
     text = str(error)
-    if "Protobuf" in text or "ModelProto" in text or "INVALID_PROTOBUF" in text:
+    if any(word in text for word in ("Protobuf", "ModelProto", "INVALID_PROTOBUF", "No graph")):
         return ConcordError(f"{path} is no ONNX model; choose a file exported to ONNX.")
     return ConcordError(
         f"{path} cannot be run by onnxruntime ({_first_line(error)}); export it again for the "

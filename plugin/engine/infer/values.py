@@ -9,11 +9,21 @@ from ..taxonomy import ClassDef, colour_of
 
 
 def classes_of(card) -> tuple:
-    """(classes, shift): the card's classes with codes 1-254, and what was added to each code."""
+    """(classes, shift): the card's classes with codes 1-254, and what was added to each code.
+
+    Raises:
+        ConcordError: the codes do not fit into 1-254, or one stands twice.
+    """
     classes = card.classes
-    if len(classes) == 1 and card.activation == "sigmoid":
+    if len(classes) == 1 and card.activation in ("sigmoid", "logits"):
         classes = (ClassDef(0, f"not {classes[0].name}", ""), ClassDef(1, classes[0].name, ""))
     shift = 1 if any(c.code == 0 for c in classes) else 0  # 0 is kept for no data
+    codes = [c.code + shift for c in classes]
+    if len(set(codes)) != len(codes) or not all(0 < code < 255 for code in codes):
+        raise ConcordError(
+            f"The card's class codes {', '.join(str(c.code) for c in classes)} do not fit into "
+            "1-254 once each; renumber them."
+        )
     named = tuple(
         ClassDef(c.code + shift, c.name, c.colour or colour_of(c.code + shift)) for c in classes
     )
@@ -26,8 +36,18 @@ def scale(image: np.ndarray, card_input) -> np.ndarray:
     if not rules:
         return image
     rules = rules * len(image) if len(rules) == 1 else rules
+    if len(rules) != len(image):
+        raise ConcordError(
+            f"The card scales {len(rules)} bands and names {len(image)}; give one value scaling "
+            "for all or one a band."
+        )
     for plane, rule in zip(image, rules):
-        _scale_plane(plane, rule or {})
+        try:
+            _scale_plane(plane, rule or {})
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ConcordError(
+                f"The card's value scaling {rule} is incomplete ({error}); correct the card."
+            ) from error
     return image
 
 
@@ -55,7 +75,8 @@ def activate(scores: np.ndarray, activation: str) -> np.ndarray:
     """Probabilities (classes, rows, cols) from what the graph gives."""
     if activation == "logits":
         if len(scores) == 1:
-            return activate(1.0 / (1.0 + np.exp(-scores)), "sigmoid")
+            with np.errstate(over="ignore"):
+                return activate(1.0 / (1.0 + np.exp(-scores)), "sigmoid")
         scores = np.exp(scores - scores.max(axis=0, keepdims=True))
         return scores / scores.sum(axis=0, keepdims=True)
     if activation == "sigmoid" and len(scores) == 1:

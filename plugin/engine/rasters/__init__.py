@@ -1,6 +1,7 @@
 """Windowed reads, reads on another grid, and atomic writes: the only room that imports rasterio."""
 
 from .environment import (
+    bounds_on,
     crs_is_geographic,
     epsg,
     metres_per_pixel,
@@ -18,6 +19,7 @@ __all__ = [
     "Raster",
     "RasterInfo",
     "Writer",
+    "bounds_on",
     "burn",
     "crs_is_geographic",
     "epsg",

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from pathlib import Path
 
 import rasterio
 import rasterio.warp
-from rasterio.errors import CRSError
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import CRSError, RasterioError
 
 from ..errors import ConcordError
 from ..grid import Grid, Window
@@ -76,8 +78,41 @@ def same_crs(one: str, other: str) -> bool:
 
 @in_environment
 def transform_bounds(bounds: tuple, source: str, target: str) -> tuple:
-    """Bounds in another CRS, with the edges densified."""
-    return rasterio.warp.transform_bounds(parse_crs(source), parse_crs(target), *bounds)
+    """Bounds in another CRS, with the edges densified.
+
+    Raises:
+        ConcordError: part of them has no place in the other CRS.
+    """
+    try:
+        moved = rasterio.warp.transform_bounds(parse_crs(source), parse_crs(target), *bounds)
+    except (RasterioError, CPLE_BaseError):
+        moved = (math.nan,)
+    if not all(map(math.isfinite, moved)):
+        raise ConcordError(
+            f"The extent {', '.join(f'{v:g}' for v in bounds)} cannot be moved from {source} to "
+            f"{target}; choose a smaller one."
+        )
+    return moved
+
+
+def bounds_on(grid: Grid, bounds: tuple, crs: str, what: str = "The extent") -> tuple:
+    """What ``bounds`` and a grid share, in the grid's CRS.
+
+    The sharing is worked out in the CRS of ``bounds``, because a projection folds what lies far
+    outside its zone: the whole world in degrees is half a zone wide in UTM.
+
+    Raises:
+        ConcordError: they share nothing.
+    """
+    if not crs or same_crs(crs, grid.crs):
+        return bounds
+    own = transform_bounds(grid.bounds, grid.crs, crs)
+    left, bottom = max(own[0], bounds[0]), max(own[1], bounds[1])
+    right, top = min(own[2], bounds[2]), min(own[3], bounds[3])
+    if not (right > left and top > bottom):
+        raise ConcordError(f"{what} does not overlap the image; choose one that does.")
+    part = (left, bottom, right, top)
+    return grid.bounds if part == own else transform_bounds(part, crs, grid.crs)
 
 
 @in_environment
@@ -85,13 +120,22 @@ def crs_is_geographic(crs: str) -> bool:
     return bool(crs) and parse_crs(crs).is_geographic
 
 
+@in_environment
+def _metres_per_unit(crs: str) -> float:
+    if not crs:
+        return 1.0
+    system = parse_crs(crs)
+    if system.is_geographic:
+        return 111_320.0
+    return float(system.linear_units_factor[1]) if system.is_projected else 1.0
+
+
 def metres_per_pixel(grid: Grid) -> float:
-    """Height of a pixel on the ground, in metres; map units are taken as metres.
+    """Height of a pixel on the ground, in metres; without a CRS map units are taken as metres.
 
     Degrees are measured north-south, where they do not shrink towards the poles.
     """
-    height = grid.pixel_size[1]
-    return height * 111_320.0 if crs_is_geographic(grid.crs) else height
+    return grid.pixel_size[1] * _metres_per_unit(grid.crs)
 
 
 @in_environment

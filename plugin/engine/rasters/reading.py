@@ -68,11 +68,15 @@ def open_dataset(path: str | Path):
     try:
         with warnings.catch_warnings():  # a missing CRS gets a sentence of its own
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(path)
+            dataset = rasterio.open(path)
     except RasterioError as error:
         raise ConcordError(
             f"{path} cannot be opened as a raster; choose a file that GDAL can read."
         ) from error
+    if not dataset.count:
+        dataset.close()
+        raise ConcordError(f"{path} has no band of its own; choose one of the layers inside it.")
+    return dataset
 
 
 class Raster:
@@ -148,7 +152,7 @@ class Raster:
             ) from error
 
     def close(self) -> None:
-        with environment():
+        with self._lock, environment():  # GDAL crashes when closed under a read
             if self._warped is not None:
                 self._warped.close()
             self._dataset.close()

@@ -76,6 +76,8 @@ class Writer:
             "interleave": "band",
             "bigtiff": "if_safer",
         }
+        if self.count == 4:  # GDAL would take the fourth band of bytes, near infrared, for alpha
+            profile["alpha"] = "no"
         if self.grid.width >= _BLOCK and self.grid.height >= _BLOCK:
             profile.update(tiled=True, blockxsize=_BLOCK, blockysize=_BLOCK)
         return profile

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .. import rasters
+from .. import jobs, rasters
 from ..errors import ConcordError
 from ..grid import Grid, Tile
 from ..labels import ClassRaster
 from ..progress import SILENT, Progress
 from ..scene import Scene
 from ..segment import composite
-from ..taxonomy import NO_DATA, Taxonomy
+from ..taxonomy import IGNORE, NO_DATA, Taxonomy
 from .engines import engine_of
 from .opinion import Patch
 
@@ -27,7 +27,8 @@ class Guards:
     """What may change.
 
     Args:
-        unsure: codes whose pixels may be relabelled; empty for all.
+        unsure: codes whose pixels may be relabelled; empty for all classes. 0 and 255 are filled
+            only when they stand here.
         protect: codes that are never removed.
         margin: by how much of the votes the new class must lead the old one, 0-1.
     """
@@ -52,7 +53,7 @@ def codes_of(text_items, taxonomy: Taxonomy, what: str) -> tuple:
     found = []
     for item in text_items:
         text = str(item).strip()
-        code = int(text) if text.isdigit() else by_name.get(text.lower(), -1)
+        code = int(text) if text.isdecimal() else by_name.get(text.lower(), -1)
         if code not in taxonomy.codes and code not in (0, 255):
             raise ConcordError(
                 f"{what} names the class '{text}', which is not in the map; use one of "
@@ -113,7 +114,7 @@ def refine(
         grid = common_grid(probe.grid, own.grid)
     method = engine_of(engine, rasters.metres_per_pixel(grid), scale)
     with Scene(image, grid) as scene, ClassRaster(labels, grid) as old:
-        scheme = old.taxonomy(taxonomy)
+        scheme = old.taxonomy(taxonomy, old.codes(progress))
         if not scheme.classes:
             raise ConcordError(f"{labels} holds no class at all; choose a land-cover map.")
         guards = Guards(
@@ -150,11 +151,12 @@ def _tiles(scene, old, planes, method, guards, scheme, output, reference, tally,
             for done, tile in enumerate(tiles):
                 progress.report(done, len(tiles), f"Refining with {method.id}")
                 before, after, confidence = _one(scene, old, planes, method, guards, scheme, tile,
-                                                 tally)  # fmt: skip
+                                                 tally, progress)  # fmt: skip
                 writer.write(after, tile.core)
                 if truth is not None:
                     _score(tally, before, after, truth.read(tile.core))
-                proposals += _proposals(before, after, confidence, grid.sub(tile.core), scheme)
+                found = _proposals(before, after, confidence, grid.sub(tile.core), scheme, progress)
+                proposals += found
     finally:
         if truth is not None:
             truth.close()
@@ -163,17 +165,19 @@ def _tiles(scene, old, planes, method, guards, scheme, output, reference, tally,
     return proposals
 
 
-def _one(scene, old, planes, method, guards, scheme, tile: Tile, tally: Tally) -> tuple:
+def _one(scene, old, planes, method, guards, scheme, tile: Tile, tally, progress) -> tuple:
     """(before, after, confidence) of a tile's core."""
     picture, valid = planes.render(scene, tile.window)
     labels = old.read(tile.window)
-    opinion = method.propose(Patch(picture, valid, labels, tuple(sorted(scheme.codes))))
+    patch = Patch(picture, valid, labels, tuple(sorted(scheme.codes)))
+    opinion = jobs.answered(lambda: method.propose(patch), progress)
     row, col = tile.core.row - tile.window.row, tile.core.col - tile.window.col
     part = (slice(row, row + tile.core.height), slice(col, col + tile.core.width))
     before, lead = labels[part], opinion.lead[part]
     proposed, confidence = opinion.proposed[part], opinion.confidence[part]
     wants = (proposed != before) & (proposed != NO_DATA)
-    wants &= (before != NO_DATA) | (0 in guards.unsure)
+    for code in (NO_DATA, IGNORE):  # filled only where the user says so
+        wants &= (before != code) | (code in guards.unsure)
     for name, allowed in _allowed(before, lead, guards).items():
         tally.held[name] += int((wants & ~allowed).sum())
         wants &= allowed
@@ -199,7 +203,7 @@ def _score(tally: Tally, before: np.ndarray, after: np.ndarray, truth: np.ndarra
     tally.score += np.bincount(was * 2 + now, minlength=4).reshape(2, 2)
 
 
-def _proposals(before, after, confidence, grid: Grid, scheme: Taxonomy) -> list:
+def _proposals(before, after, confidence, grid, scheme: Taxonomy, progress) -> list:
     changed = before != after
     if not changed.any():
         return []
@@ -219,6 +223,7 @@ def _proposals(before, after, confidence, grid: Grid, scheme: Taxonomy) -> list:
     first[parts.ravel()] = pairs.ravel()
     found = []
     for shape, part in rasters.polygons(parts, grid, changed):
+        progress.check()
         number = int(part)
         old, new = divmod(int(first[number]), 256)
         attributes = {

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import rasters
+from .. import jobs, rasters
 from ..errors import ConcordError
 from ..grid import Grid, Window
+from ..progress import SILENT
 from ..scene import Scene
 from .composite import Composite
 from .prompts import Prompt
@@ -38,6 +39,12 @@ class Place:
             math.ceil(self.window.height / self.factor),
             math.ceil(self.window.width / self.factor),
         )
+
+    @property
+    def steps(self) -> tuple:
+        """Image pixels per pixel read, (x, y); less than ``factor`` where the image ends."""
+        rows, cols = self.shape
+        return (self.window.width / cols, self.window.height / rows)
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,9 @@ def _key(provider_id: str, composite: Composite, place: Place, image, valid) -> 
     return (provider_id, composite, place, digest.hexdigest())
 
 
-def answer(scene: Scene, composite: Composite, provider, number: int, prompt: Prompt) -> list:
+def answer(
+    scene: Scene, composite: Composite, provider, number: int, prompt: Prompt, progress=SILENT
+) -> list:
     """Candidates for one object, best first; empty when the provider finds nothing.
 
     The store's key covers the pixels, so a raster that was rewritten is encoded again.
@@ -84,11 +93,12 @@ def answer(scene: Scene, composite: Composite, provider, number: int, prompt: Pr
     image, valid = composite.render(scene, place.window, place.shape)
     if not valid.any():
         raise ConcordError("There is no data under the prompt; click where the image has data.")
-    encoding = SHARED.get(
-        _key(provider.id, composite, place, image, valid), lambda: provider.encode(image, valid)
+    local = prompt.moved(place.window.col, place.window.row, *place.steps)
+    key = _key(provider.id, composite, place, image, valid)
+    found = jobs.answered(
+        lambda: provider.predict(SHARED.get(key, lambda: provider.encode(image, valid)), local),
+        progress,
     )
-    local = prompt.moved(place.window.col, place.window.row, place.factor)
-    found = provider.predict(encoding, local)
     return [
         Answer(number, rank, candidate.score, candidate.mask & valid, place)
         for rank, candidate in enumerate(found)
@@ -97,10 +107,10 @@ def answer(scene: Scene, composite: Composite, provider, number: int, prompt: Pr
 
 def outline(found: Answer, grid: Grid) -> list:
     """GeoJSON polygons of a mask in map units of the scene's grid."""
-    window, factor = found.place.window, found.place.factor
+    window, (wide, high) = found.place.window, found.place.steps
     a, b, x, d, e, y = grid.sub(window).transform
     rows, cols = found.mask.shape
-    coarse = Grid(grid.crs, (a * factor, b * factor, x, d * factor, e * factor, y), cols, rows)
+    coarse = Grid(grid.crs, (a * wide, b * high, x, d * wide, e * high, y), cols, rows)
     return [shape for shape, _ in rasters.polygons(found.mask.astype(np.uint8), coarse, found.mask)]
 
 
@@ -112,7 +122,8 @@ def prompts_of(points, boxes, grid: Grid) -> dict:
         boxes: (object, (left, bottom, right, top)) tuples.
 
     Raises:
-        ConcordError: no prompt, a label that is neither 1 nor 0, or an object without a 1.
+        ConcordError: no prompt, a label that is neither 1 nor 0, an object without a 1, or one
+            outside the image; the object is named.
     """
     gathered: dict = {}
     for number, x, y, label in points:
@@ -132,10 +143,21 @@ def prompts_of(points, boxes, grid: Grid) -> dict:
         )
     if not gathered:
         raise ConcordError("There is no prompt; click on an object or draw a box.")
-    return {
-        number: Prompt(tuple(xy), tuple(labels), box[-1] if box else None)
-        for number, (xy, labels, box) in sorted(gathered.items())
-    }
+    return {number: _prompt(number, *gathered[number], grid) for number in sorted(gathered)}
+
+
+def _prompt(number: int, xy: list, labels: list, boxes: list, grid: Grid) -> Prompt:
+    if not boxes and 1 not in labels:
+        raise ConcordError(
+            f"The object {number} has no point with label 1 and no box; click on the object first."
+        )
+    prompt = Prompt(tuple(xy), tuple(labels), boxes[-1] if boxes else None)
+    left, top, right, bottom = prompt.bounds
+    if right < 0 or bottom < 0 or left >= grid.width or top >= grid.height:
+        raise ConcordError(
+            f"The prompt of object {number} lies outside the image; click on the image."
+        )
+    return prompt
 
 
 def provider_of(model: str):

@@ -1,0 +1,132 @@
+"""Looking at parameters before anything runs, so that a refusal is one sentence with a remedy."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from qgis.core import (
+    QgsMapLayer,
+    QgsProcessing,
+    QgsProcessingOutputLayerDefinition,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterLayer,
+    QgsProperty,
+)
+
+from ..bridge import capture
+from ..bridge.text import tr
+from ..engine import files
+from ..engine.errors import ConcordError
+
+EMPTY = (None, "")
+
+
+def parameter_problem(definition, value, context) -> str:
+    """Our own sentence for a value that cannot be used, or ''."""
+    name, title = definition.name(), definition.description()
+    if value in EMPTY:
+        return _missing(definition, value)
+    if isinstance(definition, QgsProcessingParameterRasterLayer):
+        return _rasters_problem([value], context)
+    if isinstance(definition, QgsProcessingParameterMultipleLayers):
+        items = capture.split_list(value)
+        if not items:
+            return _missing(definition, "")
+        if definition.layerType() == QgsProcessing.SourceType.TypeFile:
+            return ""
+        return _rasters_problem(items, context)
+    if definition.checkValueIsAcceptable(value, context):
+        return ""
+    if isinstance(definition, QgsProcessingParameterNumber):
+        return _number_problem(definition, value)
+    if isinstance(definition, QgsProcessingParameterExtent):
+        return tr("{} is no extent ({}); give xmin,xmax,ymin,ymax [EPSG:code].").format(name, value)
+    if isinstance(definition, QgsProcessingParameterFeatureSource):
+        return tr("{} cannot be opened ({}); choose a vector layer.").format(name, value)
+    return tr("{} cannot be used ({}); see its help: {}.").format(name, value, title)
+
+
+def _missing(definition, value) -> str:
+    optional = definition.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional
+    if optional or (value is None and definition.defaultValue() not in EMPTY):
+        return ""
+    verb = tr("say where to write it") if definition.isDestination() else tr("choose one")
+    return tr("{} ({}) is missing; {}.").format(definition.name(), definition.description(), verb)
+
+
+def _rasters_problem(items, context) -> str:
+    try:
+        paths = [capture.raster_path(item, context) for item in items]
+    except ConcordError as error:
+        return str(error)
+    return next((p for p in map(capture.raster_problem, paths) if p), "")
+
+
+def _number_problem(definition, value) -> str:
+    low, high = definition.minimum(), definition.maximum()
+    if high < 1e300:
+        wanted = tr("give a number from {:g} to {:g}").format(low, high)
+    else:
+        wanted = tr("give a number of at least {:g}").format(low)
+    return tr("{} is {}; {}.").format(definition.name(), value, wanted)
+
+
+def destination_text(value) -> str:
+    """The file behind a destination's value; '' for temporary and memory layers and databases."""
+    if isinstance(value, QgsProcessingOutputLayerDefinition):
+        value = value.sink
+    if isinstance(value, QgsProperty):
+        value = value.staticValue()
+    text = str(value or "")
+    # A driver or provider before a colon; one letter is a drive of Windows.
+    if text == QgsProcessing.TEMPORARY_OUTPUT or re.match(r"[A-Za-z][\w+]+:", text):
+        return ""
+    return text
+
+
+def require_destinations(algorithm, parameters, context) -> None:
+    """Refuse, before any work, destinations that collide or that cannot be written.
+
+    Raises:
+        ConcordError: an output names an input or another output, or its folder is not writable.
+    """
+    taken = {os.path.realpath(path): path for path in _inputs(algorithm, parameters, context)}
+    named: dict = {}
+    for definition in algorithm.destinationParameterDefinitions():
+        text, name = destination_text(parameters.get(definition.name())), definition.name()
+        if not text:
+            continue
+        place = os.path.realpath(text)
+        if place in taken:
+            raise ConcordError(f"{name} would overwrite the input {text}; choose another file.")
+        if place in named:
+            raise ConcordError(
+                f"{named[place]} and {name} both name {text}; give each its own file."
+            )
+        named[place] = name
+        files.require_writable(text)
+
+
+def _inputs(algorithm, parameters, context) -> list:
+    """Files that the parameters read."""
+    found = []
+    for definition in algorithm.parameterDefinitions():
+        value = parameters.get(definition.name())
+        if definition.isDestination() or value in EMPTY:
+            continue
+        if isinstance(
+            definition, (QgsProcessingParameterRasterLayer, QgsProcessingParameterMultipleLayers)
+        ):
+            several = isinstance(definition, QgsProcessingParameterMultipleLayers)
+            items = capture.split_list(value) if several else [value]
+            found += [capture.raster_path(item, context) for item in items]
+        elif isinstance(definition, QgsProcessingParameterFeatureSource):
+            source = value.source() if isinstance(value, QgsMapLayer) else value
+            if isinstance(source, str):
+                found.append(source.split("|")[0])
+    return found
