@@ -10,8 +10,10 @@ from qgis.PyQt.QtGui import QIcon
 from .campaignreport import CampaignReport
 from .checkchips import CheckChips
 from .consensus import Consensus
+from .copycampaign import CopyCampaign, MergeCampaign
 from .createcampaign import CreateCampaign
 from .exportchips import ExportChips
+from .importwork import ImportWork
 from .loadscene import LoadScene
 from .modelcard import ModelCard
 from .refinelabels import RefineLabels
@@ -29,6 +31,9 @@ ALGORITHMS = (
     CreateCampaign,
     Consensus,
     CampaignReport,
+    CopyCampaign,
+    MergeCampaign,
+    ImportWork,
     ExportChips,
     CheckChips,
 )

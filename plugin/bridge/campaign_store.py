@@ -113,6 +113,16 @@ class Store:
         return [_task(r) for r in self._db.run(f"select {_TASK} from task{where} order by id",
                                                **values)]  # fmt: skip
 
+    def my_open_tasks(self) -> list:
+        """Tasks that I may still hand in."""
+        rows = self._db.run(
+            f"select {', '.join('t.' + c.strip() for c in _TASK.split(','))} from task t "
+            "join assignment a on a.task_id = t.id where a.person = :me and t.state <> 'sealed' "
+            "and a.state in ('open', 'working', 'returned') order by t.id",
+            me=self.me,
+        )
+        return [_task(row) for row in rows]
+
     def task(self, number: int) -> TaskRow:
         """One task."""
         rows = self._db.run(f"select {_TASK} from task where id = :id", id=int(number))
