@@ -53,6 +53,11 @@ class ImportWork(ConcordAlgorithm):
             "A COCO .json with polygons or a CVAT for images .xml.",
         )
         self.add(
+            QgsProcessingParameterString("FROM", tr("Taxonomy of the raster"), "", optional=True),
+            "Id of the raster's own class scheme; its classes are moved to the campaign's, and "
+            "what is lost is said.",
+        )
+        self.add(
             QgsProcessingParameterBoolean("SUBMIT", tr("Submit"), True, optional=True),
             "Off: the work is saved and can be gone on with.",
         )
@@ -78,6 +83,7 @@ class ImportWork(ConcordAlgorithm):
             "where": where, "person": person, "kind": given[0], "shapes": shapes,
             "raster": self.raster(parameters, "RASTER", context),
             "file": self.parameterAsFile(parameters, "FILE", context),
+            "scheme": self.parameterAsString(parameters, "FROM", context).strip(),
             "submit": self.parameterAsBool(parameters, "SUBMIT", context),
         }  # fmt: skip
 
@@ -87,7 +93,7 @@ class ImportWork(ConcordAlgorithm):
         with Store(values["where"], values["person"]) as store:
             open_tasks = store.my_open_tasks()
             windows = {task.id: task.window for task in open_tasks}
-            found = self._found(values, windows, store)
+            found = self._found(values, windows, store, feedback)
             if not found:
                 raise ConcordError(
                     "Nothing in it lies in an open task of this annotator; check place and names."
@@ -101,10 +107,17 @@ class ImportWork(ConcordAlgorithm):
         return {"TASKS": len(found)}
 
     @staticmethod
-    def _found(values, windows, store) -> dict:
+    def _found(values, windows, store, feedback) -> dict:
+        from ..engine import crosswalk, taxonomy
         from ..engine.campaign import imports
 
         grid, scheme = store.settings.grid, store.scheme
+        if values["kind"] == "RASTER" and values["scheme"]:
+            walk = crosswalk.between(taxonomy.load(values["scheme"]), scheme)
+            for loss in walk.losses:
+                feedback.pushWarning(loss)
+            raw = imports.of_raster(values["raster"], windows, grid, walk.source)
+            return {task: (walk.apply(mask), text) for task, (mask, text) in raw.items()}
         if values["kind"] == "RASTER":
             return imports.of_raster(values["raster"], windows, grid, scheme)
         if values["kind"] == "POLYGONS":
