@@ -16,6 +16,7 @@ from .exportchips import ExportChips
 from .importwork import ImportWork
 from .loadscene import LoadScene
 from .modelcard import ModelCard
+from .objectconsensus import ObjectConsensus
 from .refinelabels import RefineLabels
 from .runmodel import RunModel
 from .samplescene import SampleScene
@@ -30,6 +31,7 @@ ALGORITHMS = (
     RefineLabels,
     CreateCampaign,
     Consensus,
+    ObjectConsensus,
     CampaignReport,
     CopyCampaign,
     MergeCampaign,
