@@ -85,7 +85,14 @@ class ReviewSection(QObject):
         self.unseal_button = self._button(
             tr("Unseal"), tr("Opens a sealed task again; needs a reason"), self.unseal
         )
-        self._column.addWidget(side_by_side(self.seal_button, self.unseal_button))
+        self.agreed_button = self._button(
+            tr("Seal all agreed"),
+            tr("Seals the listed tasks whose agreement reaches the campaign's threshold"),
+            self.seal_agreed,
+        )
+        self._column.addWidget(
+            side_by_side(self.seal_button, self.unseal_button, self.agreed_button)
+        )
 
     @property
     def store(self):
@@ -177,6 +184,7 @@ class ReviewSection(QObject):
         self.reason.setEnabled(task is not None)
         self.seal_button.setEnabled(lead and task is not None and not sealed)
         self.unseal_button.setEnabled(lead and sealed)
+        self.agreed_button.setEnabled(lead and bool(self._queue))
 
     # decisions
 
@@ -227,6 +235,30 @@ class ReviewSection(QObject):
         """Close the task."""
         self.store.seal(self.task.id, self.reason.text().strip())
         self._after(tr("Task {n} is sealed."))
+
+    def seal_agreed(self) -> None:
+        """Close every listed task that people agree on well enough."""
+        least = self.store.settings.min_agreement
+        most = self.store.settings.max_undecided
+        flat = [
+            q["task"] for q in self._queue
+            if q["state"] in ("voted", "reviewed") and q["agreement"] >= least
+            and q["undecided"] <= most and not q["flags"]
+        ]  # fmt: skip
+        if not flat:
+            raise ConcordError(
+                tr("No listed task reaches {p:.0f} % agreement without a flag.").format(
+                    p=100 * least
+                )
+            )
+        for number in flat:
+            self.store.seal(number, tr("agreement of at least {p:.0f} %").format(p=100 * least))
+        for doubt in self._queue:
+            if doubt["task"] in flat:
+                doubt["state"] = "sealed"
+        self.show_queue(self._queue)
+        self.stores.refresh()
+        self.panel.say(tr("{n} tasks are sealed.").format(n=len(flat)))
 
     def unseal(self) -> None:
         """Open the task again."""

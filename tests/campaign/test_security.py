@@ -43,6 +43,8 @@ def test_an_annotator_reads_only_their_own(here):
     assert {r[0] for r in sql(ana, "select person from assignment")} == {"ana"}
     assert {r[0] for r in sql(ana, "select person from event")} == {"ana"}
     assert [v.person for v in ana.votes()] == ["ana"]
+    assert "may not" in refused(ana, "select copies from task")
+    assert {t.copies for t in ana.tasks()} == {0}, "copies would tell which tasks test people"
     assert ana.gold() == {} and "may not" in refused(ana, "select * from gold")
     assert "may not" in refused(ana, "select * from review")
 
@@ -93,6 +95,17 @@ def test_a_function_planted_in_the_way_is_not_called(here):
     sql(ana, "insert into pg_temp.person values ('lea', 'lead', 'expert', 'ana')")
     assert sql(ana, "select me(), my_role()") == [("ana", "annotator")]
     assert refused(ana, "create function stamp() returns text language sql as $$ select '' $$")
+
+
+def test_a_role_that_sees_everything_cannot_be_an_annotator(here, server, make_plan):
+    from concord.plugin.bridge import campaign_create, campaign_db
+    from concord.plugin.engine.errors import ConcordError
+
+    where = campaign_db.address(server.uri(schema="toomuch"))
+    with pytest.raises(ConcordError, match="sees everybody's work"):
+        campaign_create.create(where, make_plan(annotators=("ana", "postgres"), copies=2))
+    found = server.psql("gis", "select 1 from pg_namespace where nspname = 'toomuch'")
+    assert found.strip() == "", "nothing half-made is left"
 
 
 def test_a_stranger_sees_nothing(here, server):
