@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.core import QgsProviderRegistry
+from qgis.core import QgsDataSourceUri, QgsProviderRegistry
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 from qgis.PyQt.QtWidgets import QFileDialog, QInputDialog, QMenu, QPushButton, QToolButton
 
@@ -14,6 +14,14 @@ from .lists import Table
 from .widgets import choice, form, note, row, side_by_side
 
 REMEMBERED = "campaigns"
+
+
+def _shown(text: str) -> str:
+    """A store that is no known connection, without the password that its text may hold."""
+    if "=" not in text:
+        return text
+    uri = QgsDataSourceUri(text)
+    return tr("{name} on {host}").format(name=uri.database(), host=uri.host() or uri.service())
 
 
 class StoreSection(QObject):
@@ -84,7 +92,7 @@ class StoreSection(QObject):
         for name in names:
             self.combo.addItem(tr("{name} (database)").format(name=name), name)
         if chosen and self.combo.findData(chosen) < 0:
-            self.combo.addItem(chosen, chosen)
+            self.combo.addItem(_shown(chosen), chosen)
         self.combo.setCurrentIndex(max(0, self.combo.findData(chosen or self.text)))
 
     def open(self, text: str, person: str = "") -> None:
