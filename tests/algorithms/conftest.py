@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from algorithms import makers
+from algorithms.sentences import one_sentence
 from qgis.core import QgsProcessingException, QgsProject, QgsRasterLayer
 
 from concord.plugin.engine import files
@@ -104,3 +105,50 @@ def _no_layer_outlives_qgis(run_algorithm):
     yield
     run_algorithm.context = None
     gc.collect()
+
+
+CHIPS = {"CHIP_SIZE": 16, "BLOCK": 320, "BUFFER": 0, "LICENCE": "CC0-1.0"}
+
+
+@pytest.fixture
+def refused(refusal, place, tmp_path):
+    """refused(algorithm, parameters, *words): it says so in one sentence and touches nothing."""
+
+    def go(algorithm, parameters, *words):
+        defaults = {
+            "loadscene": {"INPUT": place.image, "OUTPUT": place.target("old.tif")},
+            "segmentprompts": {
+                "IMAGE": place.image, "PROMPTS": makers.points([(1, 48, 32, 1)]),
+                "OUTPUT": place.target("old.gpkg"),
+            },
+            "runmodel": {
+                "INPUT": place.image, "MODEL": "concord-spectral",
+                "OUTPUT": place.target("old.tif"), "REPORT": place.target("old.json"),
+            },
+            "refinelabels": {
+                "IMAGE": place.image, "LABELS": place.labels, "OUTPUT": place.target("old.tif"),
+                "REPORT": place.target("old.html"), "PROPOSALS": place.target("old.gpkg"),
+            },
+            "consensus": {
+                "ANNOTATIONS": list(place.people), "OUTPUT": place.target("old.tif"),
+                "AGREEMENT": place.target("agreement.tif"), "REPORT": place.target("old.html"),
+            },
+            "exportchips": {
+                "IMAGERY": place.image, "LABELS": place.labels, **CHIPS,
+                "OUTPUT": place.target("chips"),
+            },
+            "checkchips": {"INPUT": place.target("chips")},
+            "modelcard": {"MODEL": "concord-spectral", "REPORT": place.target("old.json")},
+        }  # fmt: skip
+        for name in ("old.tif", "old.gpkg", "old.json", "old.html"):
+            (place.out / name).write_bytes(b"precious " + name.encode())
+        before = makers.snapshot(tmp_path)
+        text = refusal(f"concord:{algorithm}", {**defaults[algorithm], **parameters})
+        one_sentence(text)
+        for word in words:
+            assert word in text, text
+        assert makers.snapshot(tmp_path) == before, "something was written"
+        assert not [p for p in tmp_path.rglob("*") if p.name.endswith(".part")]
+        return text
+
+    return go

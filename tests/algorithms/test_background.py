@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 from algorithms import makers
+from algorithms.sentences import one_sentence
 from qgis.core import (
     QgsApplication,
     QgsGeometry,
@@ -24,6 +25,7 @@ from concord.plugin.engine.grid import Grid
 
 TICK = 0.010
 LATEST = 0.100
+TRIES = 3  # the machine itself may hold a tick or an answer back
 SIDE = 1200
 
 
@@ -78,7 +80,7 @@ def parameters_of(name: str, big: dict, out) -> dict:
                          "OUTPUT": target["a.tif"], "PROPOSALS": target["c.gpkg"]},
         "consensus": {"ANNOTATIONS": big["people"], "OUTPUT": target["a.tif"],
                       "AGREEMENT": target["b.tif"]},
-        "exportchips": {"IMAGERY": big["image"], "LABELS": big["labels"], "CHIP_SIZE": 64,
+        "exportchips": {"IMAGERY": big["image"], "LABELS": big["labels"], "CHIP_SIZE": 80,
                         "LICENCE": "CC0-1.0", "OUTPUT": target["chips"]},
         "samplescene": {"SIZE": 640, "OUTPUT": target["chips"]},
     }[name]  # fmt: skip
@@ -126,7 +128,7 @@ def in_background(name: str, parameters: dict) -> tuple:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_main_thread_stays_alive(provider, big, tmp_path, name):
     tries = []
-    for number in range(3):  # the machine itself may hold a tick back once
+    for number in range(TRIES):
         out = tmp_path / str(number)
         out.mkdir()
         done, results, late = in_background(name, parameters_of(name, big, out))
@@ -171,21 +173,28 @@ MOMENTS = {
 }
 
 
+def cancelled_run(provider, parameters: dict, name: str, feedback) -> None:
+    """Run an algorithm on this thread; it must not succeed."""
+    algorithm = provider.algorithm(name).create()
+    _, done = algorithm.run(parameters, QgsProcessingContext(), feedback)
+    assert not done, f"{name} ended before it was cancelled"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cancel_stops_within_half_a_second_and_leaves_nothing(provider, big, tmp_path, name):
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "a.tif").write_bytes(b"precious")
-    before = makers.snapshot(out)
-    algorithm = provider.algorithm(name).create()
-    context, feedback = QgsProcessingContext(), QgsProcessingFeedback(False)
-    stopper = Stopper(feedback, **MOMENTS[name])
-    _, done = algorithm.run(parameters_of(name, big, out), context, feedback)
-    ended = time.perf_counter()
-    assert stopper.asked is not None, f"{name} ended before it was cancelled"
-    assert not done and ended - stopper.asked < 0.5, f"{ended - stopper.asked:.2f} s"
-    assert makers.snapshot(out) == before
-    assert [path.name for path in out.iterdir()] == ["a.tif"]
+    waits = []
+    for number in range(TRIES):
+        out = tmp_path / str(number)
+        out.mkdir()
+        (out / "a.tif").write_bytes(b"precious")
+        feedback = QgsProcessingFeedback(False)
+        stopper = Stopper(feedback, **MOMENTS[name])
+        cancelled_run(provider, parameters_of(name, big, out), name, feedback)
+        waits.append(time.perf_counter() - stopper.asked)
+        assert [(p.name, p.read_bytes()) for p in out.iterdir()] == [("a.tif", b"precious")]
+        if waits[-1] < 0.5:
+            return
+    pytest.fail(f"{name} went on for {min(waits):.2f} s")
 
 
 @pytest.mark.parametrize("name", ["runmodel", "refinelabels"])
@@ -193,34 +202,34 @@ def test_a_cancel_while_polygons_are_written(provider, big, tmp_path, monkeypatc
     """The old polygons stay, and no half of the new ones."""
     from concord.plugin.algorithms import sinks
 
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "c.gpkg").write_bytes(b"precious")
-    feedback, seen = QgsProcessingFeedback(False), []
-    fill = sinks._fill
+    fill, waits = sinks._fill, []
+    for number in range(TRIES):
+        out = tmp_path / str(number)
+        out.mkdir()
+        (out / "c.gpkg").write_bytes(b"precious")
+        feedback, asked = QgsProcessingFeedback(False), []
 
-    def cancel_midway(algorithm, parameters, name, context, fields, crs, rows):
-        def some():
-            for number, row in enumerate(rows):
-                if number == 20:
-                    seen.append(time.perf_counter())
+        def midway(rows, feedback=feedback, asked=asked):
+            for count, row in enumerate(rows):
+                if count == 20:
+                    asked.append(time.perf_counter())
                     feedback.cancel()
                 yield row
 
-        return fill(algorithm, parameters, name, context, fields, crs, some())
-
-    monkeypatch.setattr(sinks, "_fill", cancel_midway)
-    algorithm = provider.algorithm(name).create()
-    parameters = parameters_of(name, big, out)
-    _, done = algorithm.run(parameters, QgsProcessingContext(), feedback)
-    assert seen and not done and time.perf_counter() - seen[0] < 0.5
-    assert (out / "c.gpkg").read_bytes() == b"precious"
-    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+        monkeypatch.setattr(
+            sinks, "_fill", lambda *given, m=midway: fill(*given[:-1], m(given[-1]))
+        )
+        parameters = {**parameters_of(name, big, out), "ENGINE": "mode"}
+        cancelled_run(provider, parameters, name, feedback)
+        waits.append(time.perf_counter() - asked[0])
+        assert (out / "c.gpkg").read_bytes() == b"precious"
+        assert not [path for path in out.iterdir() if path.name.startswith(".")]
+        if waits[-1] < 0.5:
+            return
+    pytest.fail(f"{name} went on for {min(waits):.2f} s")
 
 
 def test_a_failure_in_the_background_is_one_sentence(provider, tmp_path):
-    from algorithms.test_bad_input import one_sentence
-
     algorithm = provider.algorithm("loadscene").create()
     said = []
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from algorithms import makers
-from algorithms.test_bad_input import one_sentence
+from algorithms.sentences import one_sentence
 from qgis.core import QgsVectorFileWriter
 
 from concord.plugin.engine import rasters

@@ -139,7 +139,7 @@ def test_same_inputs_same_bytes(load, place):
 
 def test_the_fourth_band_of_bytes_is_near_infrared_and_not_alpha(load, place, tmp_path):
     """GDAL marks it as alpha by default, and the scene then lost it without a word."""
-    values = np.arange(4 * 20 * 30, dtype=np.int64).reshape(4, 20, 30) % 251
+    values = np.arange(4 * 20 * 30, dtype=np.int64).reshape(4, 20, 30) % 251 + 1  # 0 is no data
     grid = Grid(makers.CRS, (1.0, 0.0, 5e5, 0.0, -1.0, 5.6e6), 30, 20)
     for name, names in (("named.tif", ["red", "green", "blue", "nir"]), ("m_4709963_se.tif", None)):
         path = tmp_path / name
