@@ -117,7 +117,7 @@ def test_a_stranger_sees_nothing(here, server):
     if not server.psql("gis", "select 1 from pg_roles where rolname = 'stranger'").strip():
         server.psql("gis", "create role stranger login")
     server.allow("stranger")
-    with pytest.raises(ConcordError):
+    with pytest.raises(ConcordError, match="ask the lead"):
         Store(campaign_db.address(server.uri("stranger", enter.where.schema)))
 
 
@@ -145,6 +145,20 @@ def test_a_sealed_task_is_closed_and_then_shown(here, campaign):
     assert {v.person for v in ana.votes(number)} == {"ana", "ben", "cy"}
     save = "select work_save(:id, :task, 'saved', 0, null, '', '', :mask, '', 'x')"
     assert "sealed" in refused(ana, save, id="y" * 32, task=number, mask=b"x")
+
+
+def test_revealing_after_ones_own_submission(campaign):
+    import numpy as np
+
+    enter = campaign(reveal="submission", count=1, sampling="random", gold=None)
+    chip = np.full((32, 32), 2, np.uint8)
+    for name in ("ana", "ben"):
+        store = enter(name)
+        store.submit(store.next_task().id, chip)
+    assert {v.person for v in enter("ana").votes(1)} == {"ana", "ben"}
+    assert enter("cy").votes(1) == []
+    enter("cy").next_task()
+    assert enter("cy").votes(1) == [], "still blind while labelling"
 
 
 def test_the_named_connection_of_qgis_is_used(here, server):
