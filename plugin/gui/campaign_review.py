@@ -51,6 +51,12 @@ class ReviewSection(QObject):
         self.queue.setToolTip(tr("Worst first; double-click shows the votes"))
         self.queue.cellDoubleClicked.connect(lambda line, _column: self._show_line(line))
         self._column.addWidget(self.queue)
+        self.people = Table([tr("Person"), tr("Known answers"), tr("95 %"), tr("Drift")])
+        self.people.setToolTip(
+            tr("Right away from edges on tasks with known answers, its interval over tasks, and "
+               "how agreement with the consensus changed from the first to the last quarter")
+        )  # fmt: skip
+        self._column.addWidget(self.people)
         self.blind = QCheckBox(tr("Without names"))
         self.blind.setChecked(True)
         self.blind.setToolTip(tr("Votes are shown as A, B, C, so that names do not sway you"))
@@ -102,6 +108,7 @@ class ReviewSection(QObject):
         self._box.setVisible(self.store is not None and self.store.role != "annotator")
         self._queue, self.page = [], ""
         self.queue.fill([])
+        self.people.fill([])
         self._choose(None)
 
     # the queue
@@ -112,13 +119,32 @@ class ReviewSection(QObject):
 
         def done(outcome) -> None:
             self.page = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
-            self.show_queue(reports.of(outcome)["queue"])
+            report = reports.of(outcome)
+            self.show_people(report)
+            self.show_queue(report["queue"])
 
         self.panel.launch(
             "concord:campaignreport",
             {"STORE": self.stores.text, "REPORT": stem + ".html"},
             done,
         )
+
+    def show_people(self, report: dict) -> None:
+        """How good everybody is, as far as it is known."""
+        gold = {g["name"]: g for g in report["gold"]}
+
+        def percent(value) -> str:
+            return "–" if value is None else f"{100 * value:.1f} %"
+
+        rows = []
+        for person in report["course"]:
+            score = gold.get(person["name"], {})
+            low, high = score.get("low"), score.get("high")
+            span = "–" if low is None else f"{100 * low:.0f} – {100 * high:.0f} %"
+            drift = person["drift"]
+            change = "–" if drift is None else f"{100 * drift:+.1f}"
+            rows.append((person["name"], percent(score.get("accuracy_inside")), span, change))
+        self.people.fill(rows)
 
     def show_queue(self, rows: list) -> None:
         """Fill the table with the report's queue, worst first."""

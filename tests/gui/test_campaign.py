@@ -131,6 +131,9 @@ def test_review_from_queue_to_seal_and_consensus(panel, qtbot, messages):
     review.find_button.click()
     finish(panel, qtbot)
     assert review.queue.rowCount() == 4 and messages() == []
+    assert [review.people.item(i, 0).text() for i in range(3)] == list(PEOPLE)
+    assert review.people.item(0, 1).text() == "100.0 %"
+    assert review.people.item(2, 1).text() == "0.0 %"
     review.show_button.click()
     titles = [title for title, _person, _mask in review.votes]
     assert titles == ["Vote A", "Vote B", "Vote C"]
