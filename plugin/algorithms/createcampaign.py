@@ -94,6 +94,19 @@ class CreateCampaign(ConcordAlgorithm):
             ),
             "seal: when the task is sealed; submission: when one has submitted it oneself.",
         )
+        self._number(
+            "MIN_AGREEMENT", "Agreement to seal", 0.8, 0,
+            "Tasks whose mean agreement reaches this may be sealed without a review.",
+            most=1.0, real=True,
+        )  # fmt: skip
+        self._number(
+            "TOLERANCE", "Edge tolerance", 1, 0,
+            "Pixels around edges that do not count when people are judged.", most=20,
+        )  # fmt: skip
+        self._number(
+            "MINUTES", "Minutes per task", 10.0, 0.1,
+            "A first guess for the estimate of hours; measured times replace it.", real=True,
+        )  # fmt: skip
         self._number("SEED", "Seed", 0, 0, "The same seed plans the same campaign.")
         self.add(QgsProcessingParameterString("TITLE", tr("Title"), "Campaign", optional=True))
         self.add(
@@ -159,7 +172,9 @@ class CreateCampaign(ConcordAlgorithm):
             gold=self.raster(parameters, "GOLD", context),
             gold_share=self.parameterAsDouble(parameters, "GOLD_SHARE", context),
             pool=self.parameterAsBool(parameters, "POOL", context), stages=number("STAGES"),
-            reveal=text("REVEAL") or "seal", seed=number("SEED"),
+            reveal=text("REVEAL") or "seal", seed=number("SEED"), tolerance=number("TOLERANCE"),
+            min_agreement=self.parameterAsDouble(parameters, "MIN_AGREEMENT", context),
+            minutes=self.parameterAsDouble(parameters, "MINUTES", context),
         )  # fmt: skip
         return {
             "wishes": wishes,

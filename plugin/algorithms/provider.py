@@ -15,13 +15,16 @@ from .combinepredictions import CombinePredictions
 from .comparemaps import CompareMaps
 from .conformalsets import ConformalSets
 from .consensus import Consensus
+from .copycampaign import CopyCampaign, MergeCampaign
 from .coverage import Coverage
 from .createcampaign import CreateCampaign
 from .encodescene import EncodeScene
 from .exportchips import ExportChips
 from .importchips import ImportChips
+from .importwork import ImportWork
 from .loadscene import LoadScene
 from .modelcard import ModelCard
+from .objectconsensus import ObjectConsensus
 from .parceltable import ParcelTable
 from .pointchips import PointChips
 from .previewchips import PreviewChips
@@ -56,7 +59,11 @@ ALGORITHMS = (
     CompareMaps,
     CreateCampaign,
     Consensus,
+    ObjectConsensus,
     CampaignReport,
+    CopyCampaign,
+    MergeCampaign,
+    ImportWork,
     ExportChips,
     CheckChips,
     PreviewChips,

@@ -192,21 +192,6 @@ def _assignments(plan: Plan):
 
 
 def _admit(database: ServerDatabase, plan: Plan) -> None:
-    """Make the database roles that are missing and give each its rights, never a password."""
-    schema = database.identifier(database.schema)
     for person in plan.people:
-        if person.role == "lead":
-            continue
-        account = database.identifier(person.name)
-        if not database.run("select 1 from pg_roles where rolname = :n", n=person.name):
-            if not database.run(
-                "select 1 from pg_roles where rolname = session_user and (rolcreaterole or "
-                "rolsuper)"
-            ):
-                raise ConcordError(
-                    f"There is no database role '{person.name}' and you may not make one; ask the "
-                    "owner of the database to create it."
-                )
-            database.run(f"create role {account} login")
-        for statement in campaign_rights.grants(person.role, account, schema):
-            database.run(statement)
+        if person.role != "lead":
+            campaign_rights.admit(database, person.role, person.name)

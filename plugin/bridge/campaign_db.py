@@ -219,9 +219,10 @@ class ServerDatabase:
             return ConcordError(text)
         if code == "42501":
             return ConcordError(f"Your database role may not do this ({text}); ask the lead.")
-        if code == "42P01":
+        if code in ("42P01", "42883", "3F000"):  # no such table, function or schema
             return ConcordError(
-                f"The schema {self.schema} holds no campaign; choose another connection or schema."
+                f"The schema {self.schema} holds no campaign that you may enter; choose another "
+                "connection or schema, or ask the lead."
             )
         if not code:
             return ConcordError(

@@ -62,7 +62,7 @@ def add_imagery(store: Store, project: QgsProject) -> list:
     return missing
 
 
-def task_layer(store_text: str, where: Address) -> QgsVectorLayer:
+def task_layer(store_text: str, where: Address, table: str = "task") -> QgsVectorLayer:
     """The tasks as a layer coloured by state; an annotator sees places, not who is right."""
     title = tr("Tasks")
     if where.kind == "file":
@@ -72,7 +72,7 @@ def task_layer(store_text: str, where: Address) -> QgsVectorLayer:
         known = metadata.connections()
         name = store_text.partition("/")[0]
         uri = QgsDataSourceUri(known[name].uri() if name in known else store_text)
-        uri.setDataSource(where.schema, "task", "geom", "", "id")
+        uri.setDataSource(where.schema, table, "geom", "", "id")
         layer = QgsVectorLayer(uri.uri(False), title, "postgres")
     if not layer.isValid():
         raise ConcordError(tr("The tasks of the campaign cannot be shown as a layer."))

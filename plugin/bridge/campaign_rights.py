@@ -7,10 +7,12 @@ to write to any table.
 
 from __future__ import annotations
 
+from ..engine.errors import ConcordError
+
 _STAMP = """create function stamp() returns text language sql volatile as
 $$ select to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$"""
 
-_DEFINER = "security definer set search_path = {schema}, public, pg_temp"
+_DEFINER = "security definer set search_path = {schema}, pg_temp"
 
 _ME = f"""create function me() returns text language sql stable {_DEFINER} as
 $$ select name from person where account = session_user $$"""
@@ -199,8 +201,13 @@ _POLICIES = (
     ("gold", "(select my_role()) = 'lead'"),
 )
 
+# Gold goes to everybody, so the number of copies would give it away.
+_SEEN = """create view task_seen as select id, geom, place, col_off, row_off, width, height,
+    stratum, score, 0 as copies, 0 as handed, state, stage, sealed from task"""
+
 STATEMENTS = (
     *FUNCTIONS,
+    _SEEN,
     "revoke all on all functions in schema {schema} from public",
     "create trigger annotation_kept before update or delete on annotation "
     "for each statement execute function kept()",
@@ -210,7 +217,7 @@ STATEMENTS = (
     *(f"create policy see on {table} for select using ({rule})" for table, rule in _POLICIES),
 )
 
-_READS = ("campaign", "person", "task", "assignment", "annotation", "event", "migration")
+_READS = ("campaign", "person", "task_seen", "assignment", "annotation", "event", "migration")
 _CALLS = (
     "me()",
     "my_role()",
@@ -228,9 +235,33 @@ def grants(role: str, account: str, schema: str) -> list:
     """Statements that let one account take part; names come quoted."""
     reads, calls = _READS, _CALLS
     if role == "reviewer":
-        reads, calls = (*_READS, "review"), (*_CALLS, *_REVIEWER_CALLS)
+        reads, calls = (*_READS, "task", "review"), (*_CALLS, *_REVIEWER_CALLS)
     return [
         f"grant usage on schema {schema} to {account}",
         *(f"grant select on {schema}.{table} to {account}" for table in reads),
         *(f"grant execute on function {schema}.{call} to {account}" for call in calls),
     ]
+
+
+def admit(database, role: str, name: str) -> None:
+    """Make the database role when it is missing, never with a password, and give its rights."""
+    account = database.identifier(name)
+    found = database.run(
+        "select rolsuper or rolbypassrls, rolname = session_user from pg_roles where rolname = :n",
+        n=name,
+    )
+    if found and (found[0][0] or found[0][1]):
+        raise ConcordError(
+            f"The database role '{name}' sees everybody's work (it leads or administers); give "
+            "this person a role of their own."
+        )
+    if not found:
+        able = "rolname = session_user and (rolcreaterole or rolsuper)"
+        if not database.run(f"select 1 from pg_roles where {able}"):
+            raise ConcordError(
+                f"There is no database role '{name}' and you may not make one; ask the owner of "
+                "the database to create it."
+            )
+        database.run(f"create role {account} login")
+    for statement in grants(role, account, database.identifier(database.schema)):
+        database.run(statement)

@@ -34,15 +34,20 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class Vote:
-    """The newest submitted version of one person's work on a task; ``mask`` (rows, cols) uint8."""
+    """One version of one person's work on a task, kept packed: a campaign has thousands."""
 
     task: int
     person: str
     version: int
-    mask: object
+    packed: bytes
     shapes: str
     seconds: float
     created: str
+
+    @property
+    def mask(self):
+        """(rows, cols) uint8 of class codes."""
+        return content.unpack(self.packed)
 
 
 def _task(row) -> TaskRow:
@@ -69,6 +74,8 @@ class Store:
                     campaign_schema.migrate(self._db)
                 elif found > campaign_schema.LATEST:
                     raise ConcordError("This campaign was made by a newer Concord; update it.")
+            hidden = self._db.kind == "server" and self.role == "annotator"
+            self.task_table = "task_seen" if hidden else "task"
             self.settings = Settings.from_json(json.loads(self.value("settings")))
         except BaseException:
             self._db.close()
@@ -110,12 +117,23 @@ class Store:
         """All tasks, or those in one state, by their number."""
         where = " where state = :state" if state else ""
         values = {"state": state} if state else {}
-        return [_task(r) for r in self._db.run(f"select {_TASK} from task{where} order by id",
-                                               **values)]  # fmt: skip
+        sql = f"select {_TASK} from {self.task_table}{where} order by id"
+        return [_task(row) for row in self._db.run(sql, **values)]
+
+    def my_open_tasks(self) -> list:
+        """Tasks that I may still hand in."""
+        rows = self._db.run(
+            f"select {', '.join('t.' + c.strip() for c in _TASK.split(','))} "
+            f"from {self.task_table} t "
+            "join assignment a on a.task_id = t.id where a.person = :me and t.state <> 'sealed' "
+            "and a.state in ('open', 'working', 'returned') order by t.id",
+            me=self.me,
+        )
+        return [_task(row) for row in rows]
 
     def task(self, number: int) -> TaskRow:
         """One task."""
-        rows = self._db.run(f"select {_TASK} from task where id = :id", id=int(number))
+        rows = self._db.run(f"select {_TASK} from {self.task_table} where id = :id", id=int(number))
         if not rows:
             raise ConcordError(f"There is no task {number} in this campaign.")
         return _task(rows[0])
@@ -131,7 +149,7 @@ class Store:
             "and b.kind = 'submitted') order by a.task_id, a.person",
             **({"task": int(number)} if number is not None else {}),
         )
-        return [Vote(r[0], r[1], r[2], content.unpack(r[3]), *r[4:]) for r in rows]
+        return [Vote(*r[:3], bytes(r[3]), *r[4:]) for r in rows]
 
     def latest(self, number: int, person: str = "") -> Vote | None:
         """The newest version, saved or submitted, to go on from."""
@@ -140,7 +158,7 @@ class Store:
             "where task_id = :task and person = :person order by version desc limit 1",
             task=int(number), person=person or self.me,
         )  # fmt: skip
-        return Vote(*rows[0][:3], content.unpack(rows[0][3]), *rows[0][4:]) if rows else None
+        return Vote(*rows[0][:3], bytes(rows[0][3]), *rows[0][4:]) if rows else None
 
     def versions(self, number: int) -> list:
         """[(person, version, kind, created, digest)] of one task; nothing is ever overwritten."""
@@ -200,13 +218,15 @@ class Store:
 
     def overview(self) -> dict:
         """Counts by state, work per person, and an estimate of the hours that remain."""
-        states = dict(self._db.run("select state, count(*) from task group by state"))
+        states = dict(self._db.run(f"select state, count(*) from {self.task_table} group by state"))
         rows = self._db.run(
             "select person, count(*), sum(case when state = 'submitted' then 1 else 0 end), "
             "sum(seconds), sum(case when flag <> '' then 1 else 0 end) "
-            "from assignment group by person order by person"
+            "from assignment where state <> 'dropped' group by person order by person"
         )
-        still = self._db.run("select coalesce(sum(copies - handed), 0) from task")[0][0]
+        still = self._db.run(f"select coalesce(sum(copies - handed), 0) from {self.task_table}")[0][
+            0
+        ]
         people = [
             {"name": r[0], "tasks": int(r[1]), "submitted": int(r[2]),
              "seconds": float(r[3] or 0), "flags": int(r[4])}

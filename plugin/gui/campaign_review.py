@@ -51,6 +51,12 @@ class ReviewSection(QObject):
         self.queue.setToolTip(tr("Worst first; double-click shows the votes"))
         self.queue.cellDoubleClicked.connect(lambda line, _column: self._show_line(line))
         self._column.addWidget(self.queue)
+        self.people = Table([tr("Person"), tr("Known answers"), tr("95 %"), tr("Drift")])
+        self.people.setToolTip(
+            tr("Right away from edges on tasks with known answers, its interval over tasks, and "
+               "how agreement with the consensus changed from the first to the last quarter")
+        )  # fmt: skip
+        self._column.addWidget(self.people)
         self.blind = QCheckBox(tr("Without names"))
         self.blind.setChecked(True)
         self.blind.setToolTip(tr("Votes are shown as A, B, C, so that names do not sway you"))
@@ -85,7 +91,14 @@ class ReviewSection(QObject):
         self.unseal_button = self._button(
             tr("Unseal"), tr("Opens a sealed task again; needs a reason"), self.unseal
         )
-        self._column.addWidget(side_by_side(self.seal_button, self.unseal_button))
+        self.agreed_button = self._button(
+            tr("Seal all agreed"),
+            tr("Seals the listed tasks whose agreement reaches the campaign's threshold"),
+            self.seal_agreed,
+        )
+        self._column.addWidget(
+            side_by_side(self.seal_button, self.unseal_button, self.agreed_button)
+        )
 
     @property
     def store(self):
@@ -95,6 +108,7 @@ class ReviewSection(QObject):
         self._box.setVisible(self.store is not None and self.store.role != "annotator")
         self._queue, self.page = [], ""
         self.queue.fill([])
+        self.people.fill([])
         self._choose(None)
 
     # the queue
@@ -105,13 +119,32 @@ class ReviewSection(QObject):
 
         def done(outcome) -> None:
             self.page = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
-            self.show_queue(reports.of(outcome)["queue"])
+            report = reports.of(outcome)
+            self.show_people(report)
+            self.show_queue(report["queue"])
 
         self.panel.launch(
             "concord:campaignreport",
             {"STORE": self.stores.text, "REPORT": stem + ".html"},
             done,
         )
+
+    def show_people(self, report: dict) -> None:
+        """How good everybody is, as far as it is known."""
+        gold = {g["name"]: g for g in report["gold"]}
+
+        def percent(value) -> str:
+            return "–" if value is None else f"{100 * value:.1f} %"
+
+        rows = []
+        for person in report["course"]:
+            score = gold.get(person["name"], {})
+            low, high = score.get("low"), score.get("high")
+            span = "–" if low is None else f"{100 * low:.0f} – {100 * high:.0f} %"
+            drift = person["drift"]
+            change = "–" if drift is None else f"{100 * drift:+.1f}"
+            rows.append((person["name"], percent(score.get("accuracy_inside")), span, change))
+        self.people.fill(rows)
 
     def show_queue(self, rows: list) -> None:
         """Fill the table with the report's queue, worst first."""
@@ -177,6 +210,7 @@ class ReviewSection(QObject):
         self.reason.setEnabled(task is not None)
         self.seal_button.setEnabled(lead and task is not None and not sealed)
         self.unseal_button.setEnabled(lead and sealed)
+        self.agreed_button.setEnabled(lead and bool(self._queue))
 
     # decisions
 
@@ -227,6 +261,30 @@ class ReviewSection(QObject):
         """Close the task."""
         self.store.seal(self.task.id, self.reason.text().strip())
         self._after(tr("Task {n} is sealed."))
+
+    def seal_agreed(self) -> None:
+        """Close every listed task that people agree on well enough."""
+        least = self.store.settings.min_agreement
+        most = self.store.settings.max_undecided
+        flat = [
+            q["task"] for q in self._queue
+            if q["state"] in ("voted", "reviewed") and q["agreement"] >= least
+            and q["undecided"] <= most and not q["flags"]
+        ]  # fmt: skip
+        if not flat:
+            raise ConcordError(
+                tr("No listed task reaches {p:.0f} % agreement without a flag.").format(
+                    p=100 * least
+                )
+            )
+        for number in flat:
+            self.store.seal(number, tr("agreement of at least {p:.0f} %").format(p=100 * least))
+        for doubt in self._queue:
+            if doubt["task"] in flat:
+                doubt["state"] = "sealed"
+        self.show_queue(self._queue)
+        self.stores.refresh()
+        self.panel.say(tr("{n} tasks are sealed.").format(n=len(flat)))
 
     def unseal(self) -> None:
         """Open the task again."""

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.core import QgsProviderRegistry
+from qgis.core import QgsDataSourceUri, QgsProviderRegistry
 from qgis.PyQt.QtCore import QObject, pyqtSignal
-from qgis.PyQt.QtWidgets import QFileDialog, QPushButton
+from qgis.PyQt.QtWidgets import QFileDialog, QInputDialog, QMenu, QPushButton, QToolButton
 
 from ..bridge import layers, settings
 from ..bridge.text import tr
-from ..engine.errors import ConcordError
 from .lists import Table
 from .widgets import choice, form, note, row, side_by_side
 
 REMEMBERED = "campaigns"
+
+
+def _shown(text: str) -> str:
+    """A store that is no known connection, without the password that its text may hold."""
+    if "=" not in text:
+        return text
+    uri = QgsDataSourceUri(text)
+    return tr("{name} on {host}").format(name=uri.database(), host=uri.host() or uri.service())
 
 
 class StoreSection(QObject):
@@ -45,7 +52,8 @@ class StoreSection(QObject):
         self.file_button = QPushButton(tr("Open file…"))
         self.file_button.setToolTip(tr("Open a campaign in a GeoPackage, or your copy of one"))
         self.file_button.clicked.connect(lambda _on=False: self._ask())
-        column.addWidget(side_by_side(self.new_button, self.file_button))
+        self.more_button = self._more()
+        column.addWidget(side_by_side(self.new_button, self.file_button, self.more_button))
         self.state = note()
         self.state.hide()
         column.addWidget(self.state)
@@ -53,6 +61,25 @@ class StoreSection(QObject):
         self.people.setToolTip(tr("Submitted tasks of each annotator"))
         column.addWidget(self.people)
         self.reload()
+
+    def _more(self) -> QToolButton:
+        """What a lead does now and then."""
+        button = QToolButton()
+        button.setText(tr("More"))
+        button.setToolTip(tr("Copies to take away, and who takes part"))
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(button)
+        for text, act in (
+            (tr("Copy for an annotator…"), self._ask_copy),
+            (tr("Merge a copy…"), self._ask_merge),
+            (tr("Add an annotator…"), self._ask_add),
+            (tr("Let an annotator go…"), self._ask_drop),
+        ):
+            action = menu.addAction(text)
+            action.triggered.connect(lambda _on=False, a=act: self.panel._guarded(a))
+        button.setMenu(menu)
+        button.setEnabled(False)
+        return button
 
     def reload(self, chosen: str = "") -> None:
         """List what was used before and the connections of QGIS."""
@@ -65,7 +92,7 @@ class StoreSection(QObject):
         for name in names:
             self.combo.addItem(tr("{name} (database)").format(name=name), name)
         if chosen and self.combo.findData(chosen) < 0:
-            self.combo.addItem(chosen, chosen)
+            self.combo.addItem(_shown(chosen), chosen)
         self.combo.setCurrentIndex(max(0, self.combo.findData(chosen or self.text)))
 
     def open(self, text: str, person: str = "") -> None:
@@ -84,6 +111,7 @@ class StoreSection(QObject):
         self.reload(text)
         self._list_people(where)
         self._show_tasks(where)
+        self.more_button.setEnabled(self.store.role == "lead")
         self.refresh()
         self.opened.emit()
 
@@ -93,6 +121,7 @@ class StoreSection(QObject):
             self.store.close()
         self.store, self.text = None, ""
         self.state.hide()
+        self.more_button.setEnabled(False)
         self.people.fill([])
         self.person.clear()
         self.person.setEnabled(False)
@@ -111,7 +140,7 @@ class StoreSection(QObject):
         project = self.panel.project
         if self._tasks and project.mapLayer(self._tasks) is not None:
             project.removeMapLayer(self._tasks)
-        layer = campaign_layers.task_layer(self.text, where)
+        layer = campaign_layers.task_layer(self.text, where, self.store.task_table)
         self._tasks = layers.add_layer(layer, project).id()
 
     def task_layer(self):
@@ -176,9 +205,77 @@ class StoreSection(QObject):
 
         self.panel.launch("concord:createcampaign", parameters, done)
 
+    # copies and people
 
-def required(store, sentence: str):
-    """The open store, or a sentence."""
-    if store is None:
-        raise ConcordError(sentence)
-    return store
+    def _annotators(self) -> list:
+        return [name for name, role, _kind in self.store.people() if role == "annotator"]
+
+    def _pick(self, title: str) -> str:
+        name, fine = QInputDialog.getItem(
+            self.panel, title, tr("Annotator"), self._annotators(), 0, False
+        )
+        return name if fine else ""
+
+    def _ask_copy(self) -> None:
+        name = self._pick(tr("Copy for an annotator"))
+        if not name:
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self.panel, tr("Save the copy"), f"{name}.gpkg", tr("Campaigns (*.gpkg)")
+        )
+        if path:
+            self.copy_for(name, path if path.lower().endswith(".gpkg") else path + ".gpkg")
+
+    def copy_for(self, name: str, path: str) -> None:
+        """Run `concord:copycampaign`."""
+
+        def done(outcome) -> None:
+            text = tr("{path} holds {n} tasks for {name}.")
+            self.panel.say(text.format(path=path, n=outcome.results["TASKS"], name=name))
+
+        parameters = {"STORE": self.text, "PERSON": name, "OUTPUT": path}
+        self.panel.launch("concord:copycampaign", parameters, done)
+
+    def _ask_merge(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self.panel, tr("Merge a copy"), "", tr("Campaigns (*.gpkg)")
+        )
+        if path:
+            self.merge(path)
+
+    def merge(self, path: str) -> None:
+        """Run `concord:mergecampaign`."""
+
+        def done(outcome) -> None:
+            self.refresh()
+            text = tr("{n} versions were added, {c} conflicts; both sides are kept.")
+            added, conflicts = outcome.results["ADDED"], outcome.results["CONFLICTS"]
+            self.panel.say(text.format(n=added, c=conflicts))
+
+        self.panel.launch("concord:mergecampaign", {"STORE": self.text, "INPUT": path}, done)
+
+    def _ask_add(self) -> None:
+        name, fine = QInputDialog.getText(self.panel, tr("Add an annotator"), tr("Name"))
+        if fine:
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        """One more person takes part."""
+        from ..bridge import campaign_lead
+
+        made = campaign_lead.add_annotator(self.store, name)
+        self.open(self.text, self.store.me)
+        self.panel.say(tr("{name} takes part.").format(name=made))
+
+    def _ask_drop(self) -> None:
+        name = self._pick(tr("Let an annotator go"))
+        if name:
+            self.drop(name)
+
+    def drop(self, name: str) -> None:
+        """Somebody leaves; what they submitted stays."""
+        from ..bridge import campaign_lead
+
+        free = campaign_lead.drop_annotator(self.store, name)
+        self.refresh()
+        self.panel.say(tr("{name} has left; {n} tasks are free.").format(name=name, n=free))

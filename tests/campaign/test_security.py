@@ -43,6 +43,8 @@ def test_an_annotator_reads_only_their_own(here):
     assert {r[0] for r in sql(ana, "select person from assignment")} == {"ana"}
     assert {r[0] for r in sql(ana, "select person from event")} == {"ana"}
     assert [v.person for v in ana.votes()] == ["ana"]
+    assert "may not" in refused(ana, "select copies from task")
+    assert {t.copies for t in ana.tasks()} == {0}, "copies would tell which tasks test people"
     assert ana.gold() == {} and "may not" in refused(ana, "select * from gold")
     assert "may not" in refused(ana, "select * from review")
 
@@ -95,6 +97,17 @@ def test_a_function_planted_in_the_way_is_not_called(here):
     assert refused(ana, "create function stamp() returns text language sql as $$ select '' $$")
 
 
+def test_a_role_that_sees_everything_cannot_be_an_annotator(here, server, make_plan):
+    from concord.plugin.bridge import campaign_create, campaign_db
+    from concord.plugin.engine.errors import ConcordError
+
+    where = campaign_db.address(server.uri(schema="toomuch"))
+    with pytest.raises(ConcordError, match="sees everybody's work"):
+        campaign_create.create(where, make_plan(annotators=("ana", "postgres"), copies=2))
+    found = server.psql("gis", "select 1 from pg_namespace where nspname = 'toomuch'")
+    assert found.strip() == "", "nothing half-made is left"
+
+
 def test_a_stranger_sees_nothing(here, server):
     from concord.plugin.bridge import campaign_db
     from concord.plugin.bridge.campaign_store import Store
@@ -104,7 +117,7 @@ def test_a_stranger_sees_nothing(here, server):
     if not server.psql("gis", "select 1 from pg_roles where rolname = 'stranger'").strip():
         server.psql("gis", "create role stranger login")
     server.allow("stranger")
-    with pytest.raises(ConcordError):
+    with pytest.raises(ConcordError, match="ask the lead"):
         Store(campaign_db.address(server.uri("stranger", enter.where.schema)))
 
 
@@ -132,6 +145,20 @@ def test_a_sealed_task_is_closed_and_then_shown(here, campaign):
     assert {v.person for v in ana.votes(number)} == {"ana", "ben", "cy"}
     save = "select work_save(:id, :task, 'saved', 0, null, '', '', :mask, '', 'x')"
     assert "sealed" in refused(ana, save, id="y" * 32, task=number, mask=b"x")
+
+
+def test_revealing_after_ones_own_submission(campaign):
+    import numpy as np
+
+    enter = campaign(reveal="submission", count=1, sampling="random", gold=None)
+    chip = np.full((32, 32), 2, np.uint8)
+    for name in ("ana", "ben"):
+        store = enter(name)
+        store.submit(store.next_task().id, chip)
+    assert {v.person for v in enter("ana").votes(1)} == {"ana", "ben"}
+    assert enter("cy").votes(1) == []
+    enter("cy").next_task()
+    assert enter("cy").votes(1) == [], "still blind while labelling"
 
 
 def test_the_named_connection_of_qgis_is_used(here, server):

@@ -123,6 +123,7 @@ def test_twelve_tasks_from_plan_to_chips(plugin, iface, qtbot, scene, store, new
     )  # fmt: skip
     finish()
     assert panel.campaign.store is not None, panel.status.text()
+    assert "secret" not in panel.campaign.combo.currentText()
     if kind == "server":
         import psycopg2
         from qgis.core import QgsDataSourceUri

@@ -131,6 +131,9 @@ def test_review_from_queue_to_seal_and_consensus(panel, qtbot, messages):
     review.find_button.click()
     finish(panel, qtbot)
     assert review.queue.rowCount() == 4 and messages() == []
+    assert [review.people.item(i, 0).text() for i in range(3)] == list(PEOPLE)
+    assert review.people.item(0, 1).text() == "100.0 %"
+    assert review.people.item(2, 1).text() == "0.0 %"
     review.show_button.click()
     titles = [title for title, _person, _mask in review.votes]
     assert titles == ["Vote A", "Vote B", "Vote C"]
@@ -154,6 +157,19 @@ def test_review_from_queue_to_seal_and_consensus(panel, qtbot, messages):
     assert panel.people.rowCount() == 3
     names = {layer.name() for layer in QgsProject.instance().mapLayers().values()}
     assert {"Consensus", "Posterior", "Agreement"} <= names
+
+
+def test_seal_all_that_people_agree_on(panel, qtbot, messages):
+    for name in PEOPLE:
+        label_everything(panel, name, 1)
+    panel.campaign.open(panel.campaign.text, "lea")
+    panel.review.find_button.click()
+    finish(panel, qtbot)
+    panel.review.agreed_button.click()
+    assert {t.state for t in panel.campaign.store.tasks()} == {"sealed"}
+    assert "4 tasks are sealed" in panel.status.text()
+    panel.review.agreed_button.click()
+    assert "No listed task" in messages()[-1]
 
 
 def test_return_needs_a_person_and_a_reason(panel, messages):
@@ -209,6 +225,24 @@ def test_the_next_person_at_the_desk_does_not_see_my_labels(panel):
     panel.campaign.open(panel.campaign.text, "ben")
     names = [layer.name() for layer in QgsProject.instance().mapLayers().values()]
     assert "Labels of ana" not in names
+
+
+def test_copies_and_people(panel, qtbot, tmp_path, messages):
+    section = panel.campaign
+    section.copy_for("ana", str(tmp_path / "away.gpkg"))
+    finish(panel, qtbot)
+    assert "4 tasks for ana" in panel.status.text()
+    section.merge(str(tmp_path / "away.gpkg"))
+    finish(panel, qtbot)
+    assert panel.status.text().startswith("0 versions were added")
+    section.drop("cy")
+    assert "4 tasks are free" in panel.status.text()
+    section.add("Dora")
+    assert section.person.findData("Dora") >= 0 and messages() == []
+    section.open(section.text, "Dora")
+    assert not section.more_button.isEnabled()
+    panel.work.next_task()
+    assert panel.work.task is not None
 
 
 def test_missing_imagery_is_said_and_work_goes_on(panel, image_path):

@@ -26,18 +26,17 @@ def area_of(grid: Grid, windows) -> tuple:
 
 def write(path: str | Path, pieces, grid: Grid, corner: Window, scheme,
           progress: Progress = SILENT) -> str:  # fmt: skip
-    """One class raster from (window, mask) pieces; 0 between them.
+    """One class raster from an iterable of (window, mask) pieces; 0 between them.
 
     Args:
         grid: of the output; ``corner`` is its window in the grid that the pieces count in.
     """
-    pieces = list(pieces)
     with rasters.Writer(
         path, grid, 1, "uint8", names=["class"], nodata=0, categories=scheme.names,
         colours=scheme.colours,
     ) as writer:  # fmt: skip
-        for done, (window, mask) in enumerate(pieces):
-            progress.report(done, len(pieces), "Laying out votes", "tasks")
+        for window, mask in pieces:
+            progress.check()
             place = Window(
                 window.col - corner.col, window.row - corner.row, window.width, window.height
             )

@@ -68,9 +68,9 @@ def combine(found: Gathered, output: str, *, method: str = "dawidskene", gold: s
     with tempfile.TemporaryDirectory(prefix="concord-") as folder:
         paths = []
         for number, person in enumerate(found.people):
-            pieces = [(found.windows[v.task], v.mask) for v in found.votes if v.person == person]
+            pieces = ((found.windows[v.task], v.mask) for v in found.votes if v.person == person)
             path = Path(folder, f"{number:03d}.tif")
-            paths.append(mosaic.write(path, pieces, grid, corner, found.scheme))
+            paths.append(mosaic.write(path, pieces, grid, corner, found.scheme, progress))
         if method == "gold" and not gold:
             answers = [(found.windows[t], m) for t, m in found.gold.items() if t in voted]
             if not answers:
@@ -111,6 +111,10 @@ def judged(found: Gathered, method: str = "dawidskene", progress: Progress = SIL
         "method": result.method,
         "overview": found.overview,
         "gold": scores,
+        "thresholds": {
+            "agreement": found.settings.min_agreement,
+            "undecided": found.settings.max_undecided,
+        },
         "course": quality.course(found.votes, people, codes, result),
         "agreement_over_time": quality.agreement_over_time(found.votes),
         "queue": [{**doubt.__dict__, "state": found.states.get(doubt.task, "")} for doubt in queue],

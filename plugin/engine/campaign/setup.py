@@ -42,6 +42,9 @@ class Wishes:
     stages: int = 1
     reveal: str = "seal"
     seed: int = 0
+    tolerance: int = 1
+    min_agreement: float = 0.8
+    minutes: float = 10.0
 
 
 def plan(wishes: Wishes, progress: Progress = SILENT) -> Plan:
@@ -76,7 +79,8 @@ def plan(wishes: Wishes, progress: Progress = SILENT) -> Plan:
         tasks = assign.balance(sites, copies, names, sorted(answers), wishes.seed)
     settings = Settings(
         wishes.title, grid, wishes.chip, tuple(wishes.imagery), scheme.as_json(),
-        wishes.stages, wishes.reveal, wishes.seed,
+        wishes.stages, wishes.reveal, wishes.seed, wishes.tolerance, wishes.min_agreement,
+        minutes=wishes.minutes,
     )  # fmt: skip
     return Plan(
         settings, people, tuple(tasks), {i + 1: mask for i, mask in answers.items()},

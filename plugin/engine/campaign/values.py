@@ -59,7 +59,7 @@ class Settings:
     seed: int = 0
     tolerance: int = 1
     min_agreement: float = 0.8
-    min_posterior: float = 0.8
+    max_undecided: float = 0.05
     minutes: float = 10.0
 
     def as_json(self) -> dict:

@@ -1,0 +1,128 @@
+"""concord:importwork: labels made elsewhere become an annotator's work in a campaign."""
+
+from __future__ import annotations
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+)
+
+from ..bridge import capture
+from ..bridge.text import tr
+from ..engine.errors import ConcordError
+from .base import ConcordAlgorithm
+
+
+class ImportWork(ConcordAlgorithm):
+    ID = "importwork"
+    TITLE = "Import an annotator's work"
+    GROUP = ("campaign", "Campaign")
+    HELP = (
+        "Cuts a class raster, a polygon layer with a field class, a COCO file with polygons or a "
+        "CVAT file to the tasks of one annotator and saves or submits them. In COCO and CVAT the "
+        "image's name ends in the task's number. Submitted and sealed tasks are left alone."
+    )
+
+    def define(self):
+        self.add(
+            QgsProcessingParameterString("STORE", tr("Store")),
+            "A .gpkg file, or a PostgreSQL connection of QGIS: NAME or NAME/SCHEMA.",
+        )
+        self.add(
+            QgsProcessingParameterString("PERSON", tr("Annotator"), "", optional=True),
+            "Whose work it is; in PostgreSQL the role of the connection decides.",
+        )
+        self.add(
+            QgsProcessingParameterRasterLayer("RASTER", tr("Class raster"), optional=True),
+            "Class codes of the campaign; 0 where nothing is labelled.",
+        )
+        self.add(
+            QgsProcessingParameterFeatureSource(
+                "POLYGONS", tr("Polygons"), [QgsProcessing.SourceType.TypeVectorPolygon],
+                optional=True,
+            ),
+            "Polygons with the class code in a field class.",
+        )  # fmt: skip
+        self.add(
+            QgsProcessingParameterFile("FILE", tr("COCO or CVAT file"), optional=True),
+            "A COCO .json with polygons or a CVAT for images .xml.",
+        )
+        self.add(
+            QgsProcessingParameterString("FROM", tr("Taxonomy of the raster"), "", optional=True),
+            "Id of the raster's own class scheme; its classes are moved to the campaign's, and "
+            "what is lost is said.",
+        )
+        self.add(
+            QgsProcessingParameterBoolean("SUBMIT", tr("Submit"), True, optional=True),
+            "Off: the work is saved and can be gone on with.",
+        )
+        self.addOutput(QgsProcessingOutputNumber("TASKS", tr("Tasks")))
+
+    def capture(self, parameters, context):
+        from ..bridge import campaign_db, campaign_store
+
+        given = [n for n in ("RASTER", "POLYGONS", "FILE") if parameters.get(n) not in (None, "")]
+        if len(given) != 1:
+            raise ConcordError("Give one of a class raster, a polygon layer or a file.")
+        where = campaign_db.address(self.parameterAsString(parameters, "STORE", context))
+        person = self.parameterAsString(parameters, "PERSON", context).strip()
+        shapes = None
+        if given == ["POLYGONS"]:
+            source = self.parameterAsSource(parameters, "POLYGONS", context)
+            if source is None or source.fields().indexOf("class") < 0:
+                raise ConcordError("The polygons have no field class; add it with the class codes.")
+            with campaign_store.Store(where, person) as store:
+                crs = store.settings.grid.crs
+            shapes = capture.features_as_json(source, crs, context, ("class",))
+        return {
+            "where": where, "person": person, "kind": given[0], "shapes": shapes,
+            "raster": self.raster(parameters, "RASTER", context),
+            "file": self.parameterAsFile(parameters, "FILE", context),
+            "scheme": self.parameterAsString(parameters, "FROM", context).strip(),
+            "submit": self.parameterAsBool(parameters, "SUBMIT", context),
+        }  # fmt: skip
+
+    def compute(self, values, parameters, context, feedback, progress):
+        from ..bridge.campaign_store import Store
+
+        with Store(values["where"], values["person"]) as store:
+            open_tasks = store.my_open_tasks()
+            windows = {task.id: task.window for task in open_tasks}
+            found = self._found(values, windows, store, feedback)
+            if not found:
+                raise ConcordError(
+                    "Nothing in it lies in an open task of this annotator; check place and names."
+                )
+            for done, task in enumerate(sorted(found)):
+                progress.report(done, len(found), "Importing", "tasks")
+                mask, shapes = found[task]
+                act = store.submit if values["submit"] else store.save
+                act(task, mask, shapes)
+        feedback.pushInfo(tr("{n} tasks were imported.").format(n=len(found)))
+        return {"TASKS": len(found)}
+
+    @staticmethod
+    def _found(values, windows, store, feedback) -> dict:
+        from ..engine import crosswalk, taxonomy
+        from ..engine.campaign import imports
+
+        grid, scheme = store.settings.grid, store.scheme
+        if values["kind"] == "RASTER" and values["scheme"]:
+            walk = crosswalk.between(taxonomy.load(values["scheme"]), scheme)
+            for loss in walk.losses:
+                feedback.pushWarning(loss)
+            raw = imports.of_raster(values["raster"], windows, grid, walk.source)
+            return {task: (walk.apply(mask), text) for task, (mask, text) in raw.items()}
+        if values["kind"] == "RASTER":
+            return imports.of_raster(values["raster"], windows, grid, scheme)
+        if values["kind"] == "POLYGONS":
+            shapes = [(shape, attributes["class"]) for shape, attributes in values["shapes"]]
+            scheme.check({c for _, c in shapes if isinstance(c, int)}, "The polygon layer")
+            return imports.of_shapes([s for s in shapes if isinstance(s[1], int)], windows, grid)
+        read = imports.of_cvat if values["file"].lower().endswith(".xml") else imports.of_coco
+        return read(values["file"], windows, grid, scheme)
