@@ -54,7 +54,7 @@ REQUIRED = {
     "comparemaps": {"BEFORE", "AFTER"},
     "trainclassifier": {"INPUT", "LABELS", "OUTPUT"},
     "combinepredictions": {"INPUT", "OUTPUT"},
-    "createcampaign": {"IMAGERY", "ANNOTATORS", "STORE"},
+    "createcampaign": {"IMAGERY", "TAXONOMY", "ANNOTATORS", "STORE"},
     "clusterextent": {"INPUT", "OUTPUT"},
 }
 every_algorithm = pytest.mark.parametrize("name", sorted(CONTRACT))
