@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import rasters, sensors
+from . import backscatter, rasters, sensors
 from .errors import ConcordError
 from .grid import Grid, Window
 
@@ -92,7 +92,7 @@ class Scene:
     def is_computed(self, name: str) -> bool:
         """Whether scale and offset alone do not give the band from its file."""
         source = self.sources[name]
-        in_power = self.is_resampled(name) and bool(_in_power(source))
+        in_power = self.is_resampled(name) and bool(backscatter.function_for(source))
         return bool(source.band.formula) or in_power
 
     def require(self, names) -> list:
@@ -123,12 +123,12 @@ class Scene:
         if source.band.offset != 0.0:
             plane += np.float32(source.band.offset)
         formula = source.band.formula
-        if raster.is_resampled and _in_power(source):
+        if raster.is_resampled and backscatter.function_for(source):
             formula = "palsar_power" if formula == "palsar" else "power"
-        return _FORMULAS[formula](plane) if formula else plane
+        return backscatter.FORMULAS[formula](plane) if formula else plane
 
     def _raster(self, source: Source) -> rasters.Raster:
-        function = _in_power(source)
+        function = backscatter.function_for(source)
         key = (source.path, function)
         if key not in self._open:
             self._open[key] = rasters.Raster(
@@ -276,39 +276,6 @@ class Scene:
 
     def __exit__(self, *_):
         self.close()
-
-
-def _decibels_of_power(plane: np.ndarray) -> np.ndarray:
-    """10 log10(p); NaN where p is not above 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(plane > 0, 10.0 * np.log10(plane), np.nan).astype(np.float32)
-
-
-def _decibels_of_palsar(plane: np.ndarray) -> np.ndarray:
-    """JAXA's mosaics: 10 log10(DN**2) - 83.0 dB; NaN where DN is 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(plane > 0, 20.0 * np.log10(plane) - 83.0, np.nan).astype(np.float32)
-
-
-def _decibels_of_palsar_power(plane: np.ndarray) -> np.ndarray:
-    """The same from DN**2, which is what was resampled."""
-    return _decibels_of_power(plane) - np.float32(83.0)
-
-
-_FORMULAS = {
-    "power": _decibels_of_power,
-    "palsar": _decibels_of_palsar,
-    "palsar_power": _decibels_of_palsar_power,
-}
-
-
-def _in_power(source: Source) -> str:
-    """GDAL's pixel function that makes power of a radar band before it is resampled, or ''."""
-    if source.unit != "dB" or source.resampling == "nearest":
-        return ""
-    if (source.band.scale, source.band.offset) != (1.0, 0.0):
-        return ""
-    return {"": "dB2pow", "palsar": "intensity"}.get(source.band.formula, "")
 
 
 def resampling_for(source: Grid, target: Grid, kind: str = "image") -> str:

@@ -198,6 +198,7 @@ class Looks(QWidget):
         self.spectrum.setChecked(False)
 
     def release(self) -> None:
-        """Take the tool off the canvas."""
+        """Take the tool off the canvas, whose child it is, for good."""
         self.tool.deactivated.disconnect(self._left)
         self._watch(False)
+        self.tool.deleteLater()

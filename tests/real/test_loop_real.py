@@ -242,8 +242,12 @@ def test_naip_keeps_its_four_bands(load, real_data):
 def test_height_above_ground_and_surface(load, real_data):
     found, report = load(str(real_data / "elevation"))
     assert set(found.units) == {"m"} and found.epsg == "26918"
-    assert {Path(band["source"]).name for band in report["bands"]} == {"dsm.tif", "hag.tif"}
-    assert [Path(entry["file"]).name for entry in report["skipped"]] == ["dtm.tif"]
+    assert {Path(band["source"]).name for band in report["bands"]} == {
+        "dsm.tif",
+        "dtm.tif",
+        "hag.tif",
+    }
+    assert [Path(entry["file"]).name for entry in report["skipped"]] == []
 
 
 def test_names_with_spaces_and_commas_and_values_of_eight_bits(load, real_data):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import files
+from ..backscatter import power
 from . import formulas
 from .base import Derived, Planes
 
@@ -102,7 +103,7 @@ def index(name: str, scene) -> Derived:
     def compute(planes: Planes) -> np.ndarray:
         values = dict(numbers)
         for letter, band in letters.items():
-            values[letter] = _power(planes[band]) if band in _RADAR else planes[band]
+            values[letter] = power(planes[band]) if band in _RADAR else planes[band]
         for used in formulas.names(entry["formula"]):
             if _kernel(used):
                 values[used] = _radial(*(values[part] for part in _kernel(used)))
@@ -131,10 +132,6 @@ def _numbers(formula: str, letters: dict, scene) -> dict:
             values[used] = np.nan if default is None else float(default)
     values.setdefault("L", float(constants()["L"]))
     return values
-
-
-def _power(decibels: np.ndarray) -> np.ndarray:
-    return np.power(np.float32(10.0), decibels / np.float32(10.0))
 
 
 def _radial(a, b):

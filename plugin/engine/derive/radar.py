@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..backscatter import decibels, power
 from ..errors import ConcordError
 from ..grid import Window
 from .base import Derived, Planes
@@ -12,17 +13,6 @@ from .windows import mean_within, shifted
 REACH = 3  # 7 x 7 windows
 LOOKS = 4.4  # equivalent number of looks of Sentinel-1 IW GRDH, by ESA's product specification
 _ENL_REACH = 7
-
-
-def power(decibels: np.ndarray) -> np.ndarray:
-    """Linear power of dB."""
-    return np.power(np.float32(10.0), decibels / np.float32(10.0))
-
-
-def decibels(linear: np.ndarray) -> np.ndarray:
-    """dB of linear power; NaN where it is not above 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(linear > 0, 10.0 * np.log10(linear), np.nan).astype(np.float32)
 
 
 def _need(name: str, bands, scene) -> None:
