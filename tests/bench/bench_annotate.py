@@ -45,7 +45,7 @@ def _measured(folder: Path, model: str) -> dict:
         desk = Desk(_image(folder), (), model)
         SHARED.clear()
     left, bottom, right, top = desk.grid.bounds
-    spots = np.random.default_rng(0).uniform(0.3, 0.7, (REPEATS, 2))
+    spots = np.random.default_rng(0).uniform(0.5, 0.56, (REPEATS, 2))
     spots = [(left + x * (right - left), bottom + y * (top - bottom), 1) for x, y in spots]
 
     def timed(work) -> float:

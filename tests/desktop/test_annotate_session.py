@@ -38,16 +38,19 @@ class Pulse:
 
     def __init__(self):
         self.late: list[float] = []
+        self.worked: list[float] = []  # CPU time of the main thread between two ticks
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
-        self._last = time.perf_counter()
+        self._last, self._cpu = time.perf_counter(), time.thread_time()
         self._timer.start(10)
 
     def _tick(self):
         now = time.perf_counter()
         self.late.append((now - self._last) * 1000 - 10)
-        self._last = now
+        cpu = time.thread_time()
+        self.worked.append((cpu - self._cpu) * 1000)
+        self._last, self._cpu = now, cpu
 
     def stop(self) -> float:
         self._timer.stop()
@@ -115,6 +118,44 @@ def zoom_to(canvas, qtbot, point, width=250):
     canvas.setCenter(point)
     canvas.zoomScale(canvas.scale() * width / canvas.extent().width())
     qtbot.waitUntil(lambda: not canvas.isDrawing(), timeout=LONG)
+
+
+def picture(iface, qtbot, canvas, name: str) -> None:
+    """One picture of the window into out/annotate."""
+    qtbot.waitUntil(lambda: not canvas.isDrawing(), timeout=LONG)
+    folder = ROOT / "out" / "annotate"
+    folder.mkdir(parents=True, exist_ok=True)
+    iface.messageBar().clearWidgets()
+    qtbot.wait(300)
+    assert iface.mainWindow().grab().save(str(folder / f"{name}.png"))
+
+
+def test_a_sequence_in_pictures(prompting, qtbot, iface, mosaic):
+    """Prepared, previewed, proposed, corrected, accepted, similar ones found and accepted."""
+    panel, canvas = prompting, prompting._canvas
+    session, spots = panel.session, things(mosaic)
+    zoom_to(canvas, qtbot, spots[8], 60)
+    session.prepare()
+    qtbot.waitUntil(lambda: session.runner.idle and not session._idle.isActive(), timeout=LONG)
+    session.hover(spots[8])
+    qtbot.waitUntil(lambda: session.marks.previewed, timeout=LONG)
+    picture(iface, qtbot, canvas, "1-preview")
+    QTest.mouseClick(canvas.viewport(), LEFT, NONE, spot(canvas, spots[8]))
+    answered(panel, qtbot)
+    picture(iface, qtbot, canvas, "2-proposal")
+    QTest.keyClick(canvas, Qt.Key.Key_Tab)
+    QTest.keyClick(canvas, Qt.Key.Key_Minus)
+    answered(panel, qtbot)
+    picture(iface, qtbot, canvas, "3-candidate-smaller")
+    panel.finish.right_angles.setChecked(True)
+    QTest.keyClick(canvas, Qt.Key.Key_5)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    panel.finish.right_angles.setChecked(False)
+    assert panel.labels.currentLayer().featureCount() == 1
+    picture(iface, qtbot, canvas, "4-accepted")
+    QTest.keyClick(canvas, Qt.Key.Key_F)
+    answered(panel, qtbot)
+    picture(iface, qtbot, canvas, "5-similar")
 
 
 def test_closing_the_panel_ends_prompting(prompting, iface, desktop):
@@ -187,10 +228,16 @@ def test_a_hundred_prompts(prompting, qtbot, iface, mosaic, model):
         "prompts": done,
         "accepted": accepted,
         "held_ms": round(held, 1),
+        "main_thread_cpu_ms": round(max(pulse.worked), 1),
+        "load": round(os.getloadavg()[0], 1),
         "late_p99_ms": round(float(np.percentile(pulse.late, 99)), 1),
         "click_to_mask_median_ms": round(1000 * float(np.median(first)), 1),
     }
     out = ROOT / ".build" / f"annotate-{model}.json"
     out.write_text(json.dumps(figures) + "\n")
     iface.mainWindow().grab().save(str(ROOT / ".build" / f"annotate-{model}.png"))
-    assert held < 250, figures
+    # The clock of a machine shared with other runs is no measure; what the main thread itself did
+    # in one go is, and the clock where the machine has cores to spare.
+    assert max(pulse.worked) < 50, figures
+    if os.getloadavg()[0] < os.cpu_count():
+        assert held < 150, figures

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import jobs, rasters
 from ..errors import ConcordError
-from ..grid import Grid
+from ..grid import Grid, Window
 from ..progress import SILENT, Progress
 from ..scene import Scene
 from . import places
@@ -133,8 +133,15 @@ def outline(found: Answer, grid: Grid, grow: int = 0) -> list:
         grow: pixels to push the border outwards (or inwards, when negative).
     """
     mask = grown(found.mask, grow) if grow else found.mask
-    coarse = found.place.grid(grid)
-    return [shape for shape, _ in rasters.polygons(mask.astype(np.uint8), coarse, mask)]
+    rows, cols = np.any(mask, axis=1).nonzero()[0], np.any(mask, axis=0).nonzero()[0]
+    if not rows.size:
+        return []
+    # Tracing the whole tile would take most of the time of a click.
+    part = Window(
+        int(cols[0]), int(rows[0]), int(cols[-1] - cols[0]) + 1, int(rows[-1] - rows[0]) + 1
+    )
+    mask, place = mask[part.slices], found.place.grid(grid).sub(part)
+    return [shape for shape, _ in rasters.polygons(mask.astype(np.uint8), place, mask)]
 
 
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
