@@ -84,21 +84,22 @@ def _supported(patch: Patch, wants: np.ndarray) -> np.ndarray:
     held = np.zeros(wants.shape, bool)
     if patch.bands is None or not wants.any():
         return held
-    touched = np.unique(patch.labels[wants])
-    for code in touched:
-        if code in (NO_DATA, IGNORE):
-            continue
-        parts, count = ndimage.label(patch.labels == code)
-        sizes = np.bincount(parts.ravel(), minlength=count + 1)
-        lost = np.bincount(parts[wants], minlength=count + 1)
-        small = (sizes >= _LEAST) & (sizes <= SMALL) & (lost >= _GONE * sizes)
-        small[0] = False
-        boxes = ndimage.find_objects(parts) if small.any() else []
-        for number in np.flatnonzero(small):
-            grown = tuple(slice(max(0, s.start - 2), s.stop + 2) for s in boxes[number - 1])
-            inside = parts[grown] == number
-            if _stands_out(patch.bands[(slice(None), *grown)], inside, patch.valid[grown]):
-                held[grown] |= inside & wants[grown]
+    from skimage.measure import label
+
+    parts = label(patch.labels.astype(np.int32), connectivity=1, background=-1)
+    sizes = np.bincount(parts.ravel())
+    classed = wants & ~np.isin(patch.labels, (NO_DATA, IGNORE))  # a gap is no object
+    lost = np.bincount(parts[classed], minlength=len(sizes))
+    small = (sizes >= _LEAST) & (sizes <= SMALL) & (lost >= _GONE * sizes)
+    # Few are left, so that boxes are sought for these alone.
+    number = np.zeros(len(sizes), np.int32)
+    number[small] = np.arange(1, int(small.sum()) + 1)
+    parts = number[parts]
+    for i, where in enumerate(ndimage.find_objects(parts), 1):
+        grown = tuple(slice(max(0, s.start - 2), s.stop + 2) for s in where)
+        inside = parts[grown] == i
+        if _stands_out(patch.bands[(slice(None), *grown)], inside, patch.valid[grown]):
+            held[grown] |= inside & wants[grown]
     return held
 
 
