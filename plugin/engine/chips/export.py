@@ -109,7 +109,11 @@ def _cut(store: Store, layout: Plan, setup, formats, progress: Progress) -> None
             return _write_chip(store, p, layout, setup, formats)
 
     done = store.done
-    for entry in jobs.run_ordered(todo, work, progress, max(1, setup.wish.threads)):
+    if setup.wish.threads > 1:
+        entries = jobs.run_ordered(todo, work, progress, setup.wish.threads)
+    else:  # no second thread to hand over to; a chip is short enough to wait for a cancel
+        entries = map(work, todo)
+    for entry in entries:
         store.add(entry)
         done += 1
         progress.report(done, len(layout.kept), "Cutting chips", "chips")
