@@ -22,7 +22,10 @@ CONTRACT = {
     "refinelabels": (
         "IMAGE LABELS ENGINE UNSURE PROTECT MARGIN TAXONOMY", "OUTPUT PROPOSALS REPORT"
     ),
-    "consensus": ("ANNOTATIONS METHOD GOLD TAXONOMY", "OUTPUT AGREEMENT REPORT"),
+    "consensus": ("ANNOTATIONS STORE METHOD GOLD TAXONOMY", "OUTPUT AGREEMENT REPORT"),
+    "createcampaign": (
+        "IMAGERY EXTENT TAXONOMY CHIP_SIZE ANNOTATORS COPIES GOLD STORE", "REPORT"
+    ),
     "exportchips": (
         "IMAGERY LABELS CONSENSUS CHIP_SIZE STRIDE MIN_SCORE MIN_LABELLED SPLIT BLOCK BUFFER "
         "SEED FORMATS LICENCE TAXONOMY", "OUTPUT"
@@ -35,7 +38,8 @@ REQUIRED = {
     "runmodel": {"INPUT", "MODEL", "OUTPUT"},
     "modelcard": {"MODEL"},
     "refinelabels": {"IMAGE", "LABELS", "OUTPUT"},
-    "consensus": {"ANNOTATIONS", "OUTPUT"},
+    "consensus": {"OUTPUT"},  # ANNOTATIONS or STORE
+    "createcampaign": {"IMAGERY", "TAXONOMY", "ANNOTATORS", "STORE"},
     "exportchips": {"IMAGERY", "LABELS", "LICENCE", "OUTPUT"},
     "checkchips": {"INPUT"},
 }
