@@ -22,7 +22,10 @@ CONTRACT = {
     "refinelabels": (
         "IMAGE LABELS ENGINE UNSURE PROTECT MARGIN TAXONOMY", "OUTPUT PROPOSALS REPORT"
     ),
-    "consensus": ("ANNOTATIONS METHOD GOLD TAXONOMY", "OUTPUT AGREEMENT REPORT"),
+    "consensus": ("ANNOTATIONS STORE METHOD GOLD TAXONOMY", "OUTPUT AGREEMENT REPORT"),
+    "createcampaign": (
+        "IMAGERY EXTENT TAXONOMY CHIP_SIZE ANNOTATORS COPIES GOLD STORE", "REPORT"
+    ),
     "exportchips": (
         "IMAGERY LABELS CONSENSUS CHIP_SIZE STRIDE MIN_SCORE MIN_LABELLED SPLIT BLOCK BUFFER "
         "SEED FORMATS LICENCE TAXONOMY", "OUTPUT"
@@ -34,9 +37,6 @@ CONTRACT = {
     "comparemaps": ("BEFORE AFTER TAXONOMY", "OUTPUT REPORT"),
     "trainclassifier": ("INPUT LABELS FIELD METHOD", "OUTPUT REPORT"),
     "combinepredictions": ("INPUT WEIGHTS", "OUTPUT DISAGREEMENT"),
-    "createcampaign": (
-        "IMAGERY EXTENT TAXONOMY CHIP_SIZE ANNOTATORS COPIES GOLD STORE", ""
-    ),
     "clusterextent": ("INPUT CLUSTERS", "OUTPUT"),
 }  # fmt: skip
 REQUIRED = {
@@ -45,7 +45,7 @@ REQUIRED = {
     "runmodel": {"INPUT", "MODEL", "OUTPUT"},
     "modelcard": {"MODEL"},
     "refinelabels": {"IMAGE", "LABELS", "OUTPUT"},
-    "consensus": {"OUTPUT"},
+    "consensus": {"OUTPUT"},  # ANNOTATIONS or STORE
     "exportchips": {"IMAGERY", "LABELS", "LICENCE", "OUTPUT"},
     "checkchips": {"INPUT"},
     "coverage": {"INPUT"},

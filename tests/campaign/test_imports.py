@@ -124,3 +124,14 @@ def test_copy_and_merge_by_algorithm(enter, run_algorithm, scene):
     merge = {"STORE": enter.where.target, "INPUT": away}
     assert run_algorithm("concord:mergecampaign", merge) == {"ADDED": 1, "CONFLICTS": 0}
     assert run_algorithm("concord:mergecampaign", merge)["ADDED"] == 0
+
+
+def test_annotations_or_store_but_not_both_or_neither(enter, run_algorithm, scene):
+    out = str(scene["folder"] / "o.tif")
+    for values, words in (
+        ({}, "No annotation was given"),
+        ({"STORE": enter.where.target, "ANNOTATIONS": [scene["image"]]}, "not both"),
+    ):
+        with pytest.raises(QgsProcessingException) as caught:
+            run_algorithm("concord:consensus", {"OUTPUT": out, **values})
+        assert words in said(run_algorithm, caught)

@@ -35,6 +35,14 @@ def truth() -> np.ndarray:
     return codes
 
 
+@pytest.fixture(autouse=True)
+def panels_as_before(plugin):
+    """The other tests begin with every panel hidden."""
+    yield
+    if plugin.action.isChecked():
+        plugin.action.trigger()
+
+
 @pytest.fixture
 def scene(tmp_path):
     from concord.plugin.engine import grid, rasters
