@@ -3,6 +3,7 @@
 show          on the user's own display, optionally with a project file
 test          run tests/desktop inside it, on a display of its own (Xvfb)
 screenshots   picture every panel, on a display of its own, into out/screenshots/
+scenes        load every folder of the real data through the Scene panel and picture it, likewise
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def drive(name: str, options: argparse.Namespace, extra: dict[str, str]) -> int:
         extra,
         CONCORD_DRIVE=f"drive_{name}",
         CONCORD_STATUS=str(status_file),
+        PYQGIS_STARTUP=str(ROOT / "scripts" / "desktop_startup.py"),
         PYTHONPATH=env["PYTHONPATH"] + os.pathsep + str(ROOT / "scripts"),
         QT_QPA_PLATFORM="xcb",
         QT_SCALE_FACTOR=options.scale,
@@ -161,7 +163,9 @@ def screenshots(options: argparse.Namespace) -> int:
     target = ROOT / "out" / "screenshots"
     target.mkdir(parents=True, exist_ok=True)
     extra = {"CONCORD_SHOTS": str(target), "CONCORD_SHOTS_SUFFIX": suffix}
-    status = drive("screenshots", options, extra)
+    if options.mode == "scenes":
+        extra["CONCORD_DATA"] = os.environ.get("CONCORD_DATA") or str(ROOT / "../shared/data")
+    status = drive(options.mode, options, extra)
     print(
         f"Pictures *{suffix}.png in {target.relative_to(ROOT)}, {time.monotonic() - started:.0f} s"
     )
@@ -171,7 +175,7 @@ def screenshots(options: argparse.Namespace) -> int:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Command line to options; what follows -- goes to pytest."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("mode", choices=["show", "test", "screenshots"])
+    parser.add_argument("mode", choices=["show", "test", "screenshots", "scenes"])
     parser.add_argument("project", nargs="?", help="project file to open (show only)")
     parser.add_argument("--theme", choices=THEMES, default="default", help="user interface theme")
     parser.add_argument("--scale", default="1", help="interface scale, such as 1.5")
@@ -189,7 +193,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     """Run one mode; the exit status."""
     options = parse(arguments)
-    return {"show": show, "test": test, "screenshots": screenshots}[options.mode](options)
+    modes = {"show": show, "test": test, "screenshots": screenshots, "scenes": screenshots}
+    return modes[options.mode](options)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 PACKAGES="python3-qgis qgis-providers qgis python3-venv python3-gdal python3-numpy python3-scipy
-          xvfb xauth ca-certificates git make"
+          xvfb xauth ca-certificates git make postgresql postgresql-postgis"
 mkdir -p .build/run .build/tmp
 chmod 700 .build/run
 
@@ -26,6 +26,8 @@ have_system() {
     for program in qgis qgis.bin qgis_process.bin Xvfb xvfb-run xauth git; do
         command -v "$program" >/dev/null || return 1
     done
+    # the team store is tested against a live PostGIS
+    ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || return 1
     [ -e /usr/lib/qgis/plugins/libprovider_wms.so ] && [ -d /usr/share/qgis/python/plugins/processing ]
 }
 

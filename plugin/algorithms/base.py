@@ -201,13 +201,15 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
             )
         return capture.crs_text(crs)
 
-    def output(self, parameters, name: str, context) -> str | None:
+    def output(self, parameters, name: str, context, suffixes=(".tif", ".tiff")) -> str | None:
         """The path that a raster destination stands for, None when it was not asked for."""
         if parameters.get(name) in (None, ""):
             return None
         path = self.parameterAsOutputLayer(parameters, name, context)
-        if path and os.path.splitext(path)[1].lower() not in (".tif", ".tiff"):
-            raise ConcordError(f"{path} must end in .tif; Concord writes GeoTIFF.")
+        if path and os.path.splitext(path)[1].lower() not in suffixes:
+            kinds = "GeoTIFF and VRT" if ".vrt" in suffixes else "GeoTIFF"
+            ends = " or .vrt" if ".vrt" in suffixes else ""
+            raise ConcordError(f"{path} must end in .tif{ends}; Concord writes {kinds}.")
         return path or None
 
     def file_output(self, parameters, name: str, context) -> str | None:

@@ -41,6 +41,8 @@ class CheckChips(ConcordAlgorithm):
             files.write_json(values["report"], report)
         for verdict in report["verdicts"]:
             feedback.pushInfo(f"{verdict['level']}: {verdict['what']}: {verdict['detail']}")
+        for note in report["notes"]:
+            feedback.pushInfo(note)
         if not report["passed"]:
             first = report["findings"][0]
             raise QgsProcessingException(

@@ -20,14 +20,24 @@ class Consensus(ConcordAlgorithm):
     )
 
     def define(self):
-        self.add_rasters("ANNOTATIONS", "Annotations", "One class raster per annotator.")
+        self.add_rasters(
+            "ANNOTATIONS", "Annotations", "One class raster per annotator.", optional=True
+        )
+        self.add(
+            QgsProcessingParameterString("STORE", tr("Store"), "", optional=True),
+            "A campaign instead of rasters: a .gpkg file, or a PostgreSQL connection of QGIS.",
+        )
         self.add(
             QgsProcessingParameterString("METHOD", tr("Method"), "dawidskene", optional=True),
-            "majority, dawidskene or gold.",
+            "majority, dawidskene, gold, median (ordered classes) or crowdlab (with a model).",
         )
         self.add(
             QgsProcessingParameterRasterLayer("GOLD", tr("Gold"), optional=True),
-            "Known answers for the method gold; 0 where nothing is known.",
+            "Known answers for the method gold; 0 where nothing is known. A campaign has its own.",
+        )
+        self.add(
+            QgsProcessingParameterRasterLayer("MODEL", tr("Model"), optional=True),
+            "Class probabilities for the method crowdlab: one band per class, on the same grid.",
         )
         self.add_taxonomy()
         self.add_raster_output("OUTPUT", "Consensus")
@@ -36,6 +46,8 @@ class Consensus(ConcordAlgorithm):
 
     def capture(self, parameters, context):
         return {
+            "where": self._store(parameters, context),
+            "model": self.raster(parameters, "MODEL", context),
             "annotations": self.rasters(parameters, "ANNOTATIONS", context),
             "method": self.parameterAsString(parameters, "METHOD", context) or "dawidskene",
             "gold": self.raster(parameters, "GOLD", context),
@@ -45,18 +57,36 @@ class Consensus(ConcordAlgorithm):
             "report": self.file_output(parameters, "REPORT", context),
         }
 
+    def _store(self, parameters, context):
+        """The address of the campaign; None for rasters. One of the two must be given."""
+        from ..bridge import campaign_db
+        from ..engine.errors import ConcordError
+
+        store = self.parameterAsString(parameters, "STORE", context).strip()
+        if store and self.rasters(parameters, "ANNOTATIONS", context):
+            raise ConcordError("Give either annotations or a store, not both.")
+        return campaign_db.address(store) if store else None
+
     def compute(self, values, parameters, context, feedback, progress):
         from ..engine.consensus import run
 
-        summary, scheme = run.combine(
-            values["annotations"],
-            values["output"],
-            method=values["method"],
-            gold=values["gold"],
-            agreement=values["agreement"],
-            taxonomy=values["taxonomy"],
-            progress=progress,
-        )
+        chosen = {key: values[key] for key in ("method", "gold", "agreement", "model")}
+        if values["where"] is not None:
+            from ..bridge import campaign_read
+            from ..engine.campaign import results as campaign
+
+            found = campaign_read.gather(values["where"], progress.part(0, 20))
+            summary, scheme = campaign.combine(
+                found, values["output"], progress=progress.part(20, 100), **chosen
+            )
+        else:
+            summary, scheme = run.combine(
+                values["annotations"],
+                values["output"],
+                taxonomy=values["taxonomy"],
+                progress=progress,
+                **chosen,
+            )
         for note in summary["notes"]:
             feedback.pushInfo(note)
         results = {"OUTPUT": values["output"]}

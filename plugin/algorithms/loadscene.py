@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qgis.core import (
     QgsProcessing,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterCrs,
     QgsProcessingParameterExtent,
     QgsProcessingParameterMultipleLayers,
@@ -12,7 +13,7 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from ..bridge import capture
+from ..bridge import capture, scenes
 from ..bridge.text import tr
 from .base import ConcordAlgorithm
 
@@ -23,8 +24,10 @@ class LoadScene(ConcordAlgorithm):
     GROUP = ("scene", "Scene")
     HELP = (
         "Brings rasters of one place on one grid. Bands are recognised from product and file "
-        "names, named by STAC common names and scaled to physical units (reflectance, dB, "
-        "metres). The report says what was assumed for each band."
+        "metadata and file names, named by STAC common names and scaled to physical units "
+        "(reflectance, dB, metres). An output that ends in .vrt is a virtual stack on the files "
+        "themselves, one that ends in .tif a copy. The report says what was assumed for each "
+        "band, and how far sensors lie apart."
     )
 
     def define(self):
@@ -32,11 +35,12 @@ class LoadScene(ConcordAlgorithm):
             QgsProcessingParameterMultipleLayers(
                 "INPUT", tr("Files or folder"), QgsProcessing.SourceType.TypeFile
             ),
-            "Rasters of one place, or the folder of a product.",
+            "Rasters of one place, the folder of a product, or a STAC item or catalogue (JSON).",
         )
         self.add(
             QgsProcessingParameterString("SENSOR", tr("Sensor"), "auto", optional=True),
-            "A sensor preset, or auto to recognise each file.",
+            "A sensor preset, a preset file (JSON), or auto to recognise each file. Several, "
+            "separated by ';', go with the inputs one by one.",
         )
         self.add(
             QgsProcessingParameterRasterLayer("GRID", tr("Match this raster"), optional=True),
@@ -57,41 +61,47 @@ class LoadScene(ConcordAlgorithm):
         self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
         self.add(
             QgsProcessingParameterString("DERIVED", tr("Derived bands"), "", optional=True),
-            "Names separated by ';': ndvi, ndwi, mndwi, ndmi, nbr, ndbi, vv_vh.",
+            "Names separated by ';': an index such as ndvi, evi, mndwi, nbr, kndvi (280 are "
+            "known), vv_vh, rvi, vv_lee, vv_refined_lee, slope, aspect, hillshade, tpi_100, "
+            "roughness_100 (metres), ndsm, pca_3, mnf_3, sharpen_gsa, sharpen_mtfglp.",
+        )
+        self.add(
+            QgsProcessingParameterBoolean("CHECK_SHIFT", tr("Check the registration"), True),
+            "Measure by phase correlation how far sensors lie apart, and warn above half a pixel.",
         )
         self.add_raster_output("OUTPUT", "Scene")
         self.add_report("Report (JSON)", "json")
 
     def capture(self, parameters, context):
-        inputs = [
-            capture.raster_path(item, context)
-            for item in capture.split_list(parameters.get("INPUT"))
-        ]
-        crs = self.parameterAsCrs(parameters, "CRS", context)
+        items = capture.split_list(parameters.get("INPUT"))
+        inputs = [capture.raster_path(item, context) for item in items]
+        sensor = self.parameterAsString(parameters, "SENSOR", context) or "auto"
+        if sensor == "auto":
+            sensor = ";".join(scenes.remembered_sensor(item, context) for item in items) or "auto"
         return {
             "inputs": inputs,
-            "sensor": self.parameterAsString(parameters, "SENSOR", context) or "auto",
+            "sensor": sensor,
             "grid": self.raster(parameters, "GRID", context),
             "resolution": self.parameterAsDouble(parameters, "RESOLUTION", context) or None,
-            "crs": capture.crs_text(crs),
+            "crs": self.crs(parameters, "CRS", context),
             "extent": self.extent(parameters, "EXTENT", context),
             "derived": capture.split_list(parameters.get("DERIVED")),
-            "output": self.output(parameters, "OUTPUT", context),
+            "check_shift": self.parameterAsBool(parameters, "CHECK_SHIFT", context),
+            "output": self.output(parameters, "OUTPUT", context, (".tif", ".tiff", ".vrt")),
             "report": self.file_output(parameters, "REPORT", context),
         }
 
     def compute(self, values, parameters, context, feedback, progress):
         from ..engine import files, load
 
-        wish = load.wish_of(
-            values["inputs"], values["grid"], values["resolution"], values["crs"], values["extent"]
-        )
+        wish = load.wish_of(values["grid"], values["resolution"], values["crs"], values["extent"])
         report = load.load_scene(
             values["inputs"],
             values["output"],
             sensor=values["sensor"],
             wish=wish,
             derived=values["derived"],
+            check_shift=values["check_shift"],
             progress=progress,
         )
         for warning in report["warnings"]:

@@ -7,24 +7,43 @@ from pathlib import Path
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from .applyproposals import ApplyProposals
+from .campaignreport import CampaignReport
 from .checkchips import CheckChips
 from .clusterextent import ClusterExtent
 from .combinepredictions import CombinePredictions
+from .comparemaps import CompareMaps
 from .conformalsets import ConformalSets
 from .consensus import Consensus
+from .coverage import Coverage
+from .createcampaign import CreateCampaign
+from .encodescene import EncodeScene
 from .exportchips import ExportChips
+from .importchips import ImportChips
 from .loadscene import LoadScene
 from .modelcard import ModelCard
+from .parceltable import ParcelTable
+from .pointchips import PointChips
+from .previewchips import PreviewChips
 from .refinelabels import RefineLabels
+from .revertproposals import RevertProposals
 from .runmodel import RunModel
 from .samplescene import SampleScene
+from .scenechange import SceneChange
+from .segmentextent import SegmentExtent
 from .segmentprompts import SegmentPrompts
+from .timecomposite import TimeComposite
 from .trainclassifier import TrainClassifier
 
 ALGORITHMS = (
     LoadScene,
+    Coverage,
+    TimeComposite,
+    SceneChange,
     SampleScene,
     SegmentPrompts,
+    SegmentExtent,
+    EncodeScene,
     RunModel,
     ModelCard,
     TrainClassifier,
@@ -32,9 +51,18 @@ ALGORITHMS = (
     ClusterExtent,
     ConformalSets,
     RefineLabels,
+    ApplyProposals,
+    RevertProposals,
+    CompareMaps,
+    CreateCampaign,
     Consensus,
+    CampaignReport,
     ExportChips,
     CheckChips,
+    PreviewChips,
+    ImportChips,
+    PointChips,
+    ParcelTable,
 )
 ICON = Path(__file__).resolve().parents[2] / "resources" / "icons" / "concord.svg"
 

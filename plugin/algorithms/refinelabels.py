@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsFeature,
-    QgsFeatureSink,
+    QgsGeometry,
     QgsProcessing,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
-    QgsWkbTypes,
 )
 
 from ..bridge import capture
 from ..bridge.fields import fields_of
 from ..bridge.text import tr
+from . import sinks
 from .base import ConcordAlgorithm
 
 
@@ -36,8 +36,9 @@ class RefineLabels(ConcordAlgorithm):
         self.add_rasters("IMAGE", "Image", "One or more rasters of the place.")
         self.add(QgsProcessingParameterRasterLayer("LABELS", tr("Land-cover map")))
         self.add(
-            QgsProcessingParameterString("ENGINE", tr("Engine"), "felzenszwalb", optional=True),
-            "mode, slic, felzenszwalb or watershed.",
+            QgsProcessingParameterString("ENGINE", tr("Engine"), "auto", optional=True),
+            "auto, potts, guided, fused, confident, outdated, shift, prompt, felzenszwalb, slic, "
+            "watershed or mode.",
         )
         self.add(
             QgsProcessingParameterString("UNSURE", tr("May change"), "all", optional=True),
@@ -53,6 +54,7 @@ class RefineLabels(ConcordAlgorithm):
             ),
             "By how much of the votes the new class must lead the old one, 0 to 1.",
         )
+        self._define_guards()
         self.add(
             QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),
             "Three bands by name; left out, near infrared, red and green where there are any.",
@@ -69,6 +71,14 @@ class RefineLabels(ConcordAlgorithm):
             QgsProcessingParameterRasterLayer("REFERENCE", tr("Reference"), optional=True),
             "A class raster that is known to be right, to score the result.",
         )
+        self.add(
+            QgsProcessingParameterRasterLayer("EXAMPLES", tr("Examples"), optional=True),
+            "A class raster that is right where it has a class and 0 elsewhere; auto and fused "
+            "learn from it in place of the map.",
+        )
+        executor = QgsProcessingParameterString("EXECUTOR", tr("Executor"), "local", optional=True)
+        executor.setFlags(executor.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+        self.add(executor, "local for one thread, local:4 for four; the result is the same.")
         self.add_taxonomy()
         self.add_raster_output("OUTPUT", "Refined map")
         self.add(
@@ -79,17 +89,41 @@ class RefineLabels(ConcordAlgorithm):
         )  # fmt: skip
         self.add_report()
 
+    def _define_guards(self):
+        self.add(
+            QgsProcessingParameterNumber(
+                "MMU",
+                tr("Minimum mapping unit"),
+                QgsProcessingParameterNumber.Type.Integer,
+                0,
+                True,
+                0,
+                400,
+            ),
+            "Pixels; a change that would leave a smaller patch is held back.",
+        )
+        self.add(
+            QgsProcessingParameterBoolean(
+                "KEEP_OBJECTS", tr("Keep small objects"), True, optional=True
+            ),
+            "Small objects of the map that stand out in the image are not removed.",
+        )
+
     def capture(self, parameters, context):
         return {
             "image": self.rasters(parameters, "IMAGE", context),
             "labels": self.raster(parameters, "LABELS", context),
-            "engine": self.parameterAsString(parameters, "ENGINE", context) or "felzenszwalb",
+            "engine": self.parameterAsString(parameters, "ENGINE", context) or "auto",
             "unsure": capture.split_list(parameters.get("UNSURE")),
             "protect": capture.split_list(parameters.get("PROTECT")),
             "margin": self.parameterAsDouble(parameters, "MARGIN", context),
             "bands": capture.split_list(parameters.get("BANDS")),
             "scale": self.parameterAsDouble(parameters, "SCALE", context) or None,
             "reference": self.raster(parameters, "REFERENCE", context),
+            "examples": self.raster(parameters, "EXAMPLES", context),
+            "smallest": self.parameterAsInt(parameters, "MMU", context),
+            "objects": self.parameterAsBoolean(parameters, "KEEP_OBJECTS", context),
+            "executor": self.parameterAsString(parameters, "EXECUTOR", context) or "local",
             "taxonomy": self.parameterAsString(parameters, "TAXONOMY", context),
             "output": self.output(parameters, "OUTPUT", context),
             "report": self.file_output(parameters, "REPORT", context),
@@ -99,12 +133,14 @@ class RefineLabels(ConcordAlgorithm):
         from ..engine.refine import page, run
 
         asked = ("image", "labels", "output", "engine", "unsure", "protect", "margin", "bands")
-        more = ("scale", "taxonomy", "reference")
+        more = ("scale", "taxonomy", "reference", "examples", "smallest", "objects", "executor")
         summary, scheme, proposals = run.refine(
             **{name: values[name] for name in asked + more}, progress=progress
         )
         for note in summary["notes"]:
             feedback.pushInfo(note)
+        if summary["noise"]:
+            feedback.pushInfo(summary["noise"]["reason"])
         results = {"OUTPUT": values["output"]}
         if parameters.get("PROPOSALS") not in (None, ""):
             results["PROPOSALS"] = self._write(parameters, context, proposals, summary, progress)
@@ -112,18 +148,26 @@ class RefineLabels(ConcordAlgorithm):
 
     def _write(self, parameters, context, proposals, summary, progress) -> str:
         fields = fields_of(
-            old_class="int", new_class="int", old_name="text", new_name="text",
-            confidence="real", pixels="int", area="real", source="text",
+            proposal="int", old_class="int", new_class="int", old_name="text", new_name="text",
+            confidence="real", pixels="int", area="real", priority="real", source="text",
+            evidence="text", status="text",
         )  # fmt: skip
-        sink, identifier = self.parameterAsSink(
-            parameters, "PROPOSALS", context, fields, QgsWkbTypes.Type.MultiPolygon,
-            capture.qgis_crs(summary["grid"]["crs"]),
-        )  # fmt: skip
-        for shape, attributes in proposals:
-            progress.check()
-            feature = QgsFeature(fields)
-            feature.setGeometry(capture.geometry_of([shape]))
-            named = {**attributes, "source": f"refined: {summary['engine']}"}
-            feature.setAttributes([named[field.name()] for field in fields])
-            sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
-        return identifier
+
+        def rows():
+            for shape, attributes in proposals:
+                progress.check()
+                named = {**attributes, "source": f"refined: {summary['engine']}"}
+                yield _whole(shape), [named[field.name()] for field in fields]
+
+        crs = capture.qgis_crs(summary["grid"]["crs"])
+        return sinks.write(self, parameters, "PROPOSALS", context, fields, crs, rows())
+
+
+def _whole(shape: dict) -> QgsGeometry:
+    """One geometry without inner lines where parts of a region met at a line of the work."""
+    if shape["type"] == "Polygon":
+        return capture.geometry_of([shape])
+    parts = [capture.geometry_of([{"coordinates": rings}]) for rings in shape["coordinates"]]
+    geometry = QgsGeometry.unaryUnion(parts)
+    geometry.convertToMultiType()
+    return geometry

@@ -151,17 +151,28 @@ class RunModel(ConcordAlgorithm):
         fields = fields_of(**{"class": "int"}, class_name="text", score="real", source="text")
 
         def rows():
-            for shape, said in objects or self._areas(values, report, progress):
+            for shape, said in objects:
                 progress.check()
                 named = [said["class"], said["class_name"], said["score"], "model"]
                 yield capture.geometry_of([shape]), named
+            if not objects:
+                yield from self._areas(values, report, progress)
 
         crs = capture.qgis_crs(values["crs"])
         return sinks.write(self, parameters, "POLYGONS", context, fields, crs, rows())
 
     def _areas(self, values, report, progress):
         """Parcels where the card tells interior from boundary, else areas of one class."""
+        from ..bridge import polygons
         from ..engine.infer import parcels
 
-        if values["output"] and "objects" not in report and report["classes"]:
-            yield from parcels.of_map(values["output"], report, progress)
+        names = {c["code"]: c["name"] for c in report["classes"]}
+        if not values["output"] or "objects" in report or not names:
+            return
+        if report["parcels"]:
+            for shape, said in parcels.of_map(values["output"], report, progress):
+                named = [said["class"], said["class_name"], said["score"], "model"]
+                yield capture.geometry_of([shape]), named
+            return
+        for geometry, code in polygons.of_raster(values["output"], progress):
+            yield geometry, [code, names.get(code, ""), None, "model"]

@@ -40,9 +40,12 @@ class SampleScene(ConcordAlgorithm):
         }
 
     def compute(self, values, parameters, context, feedback, progress):
+        from ..engine import jobs
         from ..engine.sample import scene, write
 
-        sample = scene.generate(values["seed"], values["size"], progress.part(0, 70))
+        first = progress.part(0, 70)
+        seed, size = values["seed"], values["size"]
+        sample = jobs.answered(lambda: scene.generate(seed, size, first), progress)
         written = write.write(values["output"], sample, progress.part(70, 100))
         names = {f"FILE_{name.upper()}": str(path) for name, path in written.items()}
         return {"OUTPUT": values["output"], **names}

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsFeature,
-    QgsFeatureSink,
     QgsProcessing,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
-    QgsWkbTypes,
 )
+from qgis.PyQt.QtCore import QVariant
 
 from ..bridge import capture
 from ..bridge.fields import fields_of
+from ..bridge.prompting import use_store
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from . import sinks
 from .base import ConcordAlgorithm
 
 ANY_GEOMETRY = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
@@ -49,12 +50,23 @@ class SegmentPrompts(ConcordAlgorithm):
         )  # fmt: skip
         self.add(
             QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
-            "regions needs no model file.",
+            "regions, a bundled id, or the file or folder of an ONNX encoder and decoder.",
         )
         self.add(
             QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),
             "Three bands by name, separated by ';'; left out, the sensor's display bands.",
         )
+        self.add(
+            QgsProcessingParameterBoolean("REFINE", tr("Refine the polygons"), False),
+            "Polygons are old outlines to improve, not only boxes.",
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                "LEVEL", tr("Pyramid level"), QgsProcessingParameterNumber.Type.Integer, 0,
+                minValue=0, maxValue=8,
+            ),
+            "0 is full resolution; each level halves it, as a map does that is zoomed out.",
+        )  # fmt: skip
         self.add(
             QgsProcessingParameterNumber(
                 "CANDIDATES", tr("Candidates for each object"),
@@ -70,7 +82,9 @@ class SegmentPrompts(ConcordAlgorithm):
     def capture(self, parameters, context):
         image = self.raster(parameters, "IMAGE", context)
         crs = capture.raster_crs(image)
-        points, boxes = [], []
+        use_store()
+        points, boxes, shapes = [], [], {}
+        refine = self.parameterAsBool(parameters, "REFINE", context)
         for name in ("PROMPTS", "BOXES"):
             source = self.parameterAsSource(parameters, name, context)
             if source is None:
@@ -83,13 +97,22 @@ class SegmentPrompts(ConcordAlgorithm):
             features = capture.features_as_json(source, crs, context, ("object", "label"))
             if capture.is_polygon(source):
                 boxes += _boxes(features)
-            else:
+                if refine:
+                    shapes.update(_shapes(features))
+            elif capture.is_point(source):
                 points += _points(features)
+            else:
+                raise ConcordError(
+                    f"{name} ({source.sourceName()}) has neither points nor polygons; choose a "
+                    "layer of points or boxes."
+                )
         return {
             "image": image,
             "crs": crs,
             "points": points,
             "boxes": boxes,
+            "shapes": shapes,
+            "level": self.parameterAsInt(parameters, "LEVEL", context),
             "model": self.parameterAsString(parameters, "MODEL", context),
             "bands": capture.split_list(parameters.get("BANDS")),
             "candidates": self.parameterAsInt(parameters, "CANDIDATES", context),
@@ -110,7 +133,10 @@ class SegmentPrompts(ConcordAlgorithm):
             rows = []
             for done, (number, prompt) in enumerate(prompts.items()):
                 progress.report(done, len(prompts), "Segmenting", "objects")
-                found = predict.answer(scene, planes, provider, number, prompt)
+                found = predict.answer(
+                    scene, planes, provider, number, prompt, values["level"],
+                    shape=values["shapes"].get(number), progress=progress,
+                )  # fmt: skip
                 for answer in found[: values["candidates"]]:
                     shapes = predict.outline(answer, scene.grid)
                     clicked = _clicked(values["points"], number)
@@ -124,16 +150,9 @@ class SegmentPrompts(ConcordAlgorithm):
                     ]
                     rows.append((shapes, row))
             progress.report(1, 1, "Segmented", "objects")
-        sink, identifier = self.parameterAsSink(
-            parameters, "OUTPUT", context, fields, QgsWkbTypes.Type.MultiPolygon,
-            capture.qgis_crs(values["crs"]),
-        )  # fmt: skip
-        for shapes, row in rows:
-            if shapes:
-                feature = QgsFeature(fields)
-                feature.setGeometry(capture.geometry_of(shapes))
-                feature.setAttributes(row)
-                sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
+        drawn = [(capture.geometry_of(shapes), row) for shapes, row in rows if shapes]
+        crs = capture.qgis_crs(values["crs"])
+        identifier = sinks.write(self, parameters, "OUTPUT", context, fields, crs, drawn)
         without = len(prompts) - len({row[0] for shapes, row in rows if shapes})
         if without:
             feedback.pushWarning(tr("Objects without a proposal: {}").format(without))
@@ -141,11 +160,19 @@ class SegmentPrompts(ConcordAlgorithm):
 
 
 def _number(attributes: dict, name: str, fallback: int) -> int:
+    """A whole number of a field; ``fallback`` when the field is absent or NULL."""
     value = attributes.get(name)
-    try:
-        return int(value)
-    except (TypeError, ValueError):  # the field is absent or NULL
+    if value is None or (isinstance(value, QVariant) and value.isNull()):
         return fallback
+    try:
+        if float(value).is_integer():
+            return int(float(value))
+    except (TypeError, ValueError):
+        pass
+    owner = (
+        f" of object {attributes['object']}" if name == "label" and "object" in attributes else ""
+    )
+    raise ConcordError(f"The prompts' field {name} holds '{value}'{owner}; give a whole number.")
 
 
 def _points(features) -> list:
@@ -168,6 +195,12 @@ def _boxes(features) -> list:
         box = (min(xs), min(ys), max(xs), max(ys))
         found.append((_number(attributes, "object", i), box))
     return found
+
+
+def _shapes(features) -> dict:
+    return {
+        _number(attributes, "object", i): shape for i, (shape, attributes) in enumerate(features, 1)
+    }
 
 
 def _clicked(points, number: int) -> str:

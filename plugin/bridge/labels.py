@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from qgis.core import (
@@ -17,6 +18,8 @@ from qgis.core import (
 )
 
 from ..engine.errors import ConcordError
+from .planar import Rule, Settled, settle
+from .shaping import Finish, finished
 from .text import tr
 
 LAYER = "labels"
@@ -30,7 +33,10 @@ FIELDS = (
     ("object", "integer"),
     ("composite", "string(120)"),
     ("model", "string(250)"),
+    ("points", "string(2000)"),
 )
+NAMES = tuple(name for name, _ in FIELDS)
+MAPPING = "concord/fields"  # custom property of a layer whose fields have other names
 
 
 def create_label_layer(
@@ -78,10 +84,11 @@ def problem(layer: QgsVectorLayer | None) -> str:
         return tr("Choose a label layer, or make one.")
     if layer.geometryType() != QgsWkbTypes.GeometryType.PolygonGeometry:
         return tr("{name} holds no polygons; choose a polygon layer.").format(name=layer.name())
-    if layer.fields().indexOf("class") < 0:
-        return tr("{name} has no field class; add one or make a new label layer.").format(
-            name=layer.name()
-        )
+    if field_of(layer, "class") < 0:
+        return tr(
+            "{name} has no field class; choose the field that holds it under Fields, or make a "
+            "new label layer."
+        ).format(name=layer.name())
     if layer.readOnly() or not (
         layer.dataProvider().capabilities() & layer.dataProvider().Capability.AddFeatures
     ):
@@ -91,36 +98,65 @@ def problem(layer: QgsVectorLayer | None) -> str:
     return ""
 
 
+def mapping(layer: QgsVectorLayer) -> dict:
+    """{label field: the layer's own field} as the user chose; names not in it stand as they are."""
+    try:
+        found = json.loads(str(layer.customProperty(MAPPING, "") or "{}"))
+    except ValueError:  # edited by hand
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def set_mapping(layer: QgsVectorLayer, chosen: dict) -> None:
+    """Remember field names in the project, with the layer."""
+    layer.setCustomProperty(MAPPING, json.dumps({k: v for k, v in chosen.items() if v}))
+
+
+def field_of(layer: QgsVectorLayer, name: str) -> int:
+    """Index of the layer's field for a label field, -1 when it has none."""
+    return layer.fields().indexOf(mapping(layer).get(name, name))
+
+
 def accept(
     layer: QgsVectorLayer,
     geometry: QgsGeometry,
     crs: QgsCoordinateReferenceSystem,
     values: dict,
     context: QgsCoordinateTransformContext,
+    finish: Finish | None = None,
+    rule: Rule | None = None,
+    replaces: int | None = None,
 ) -> None:
     """Write one proposal as one feature in one edit command: one undo step takes it back.
 
-    `geometry` is in `crs`; `values` are by field name, and fields the layer lacks are skipped.
-    The layer stays in edit mode: saving is the user's. Raises ConcordError, with the layer as it
-    was, when the proposal cannot be written.
+    The layer stays in edit mode: saving is the user's. Neighbours that give way change in the
+    same step.
+
+    Args:
+        geometry: in ``crs``.
+        values: by label field; fields that the layer lacks are skipped.
+        finish: how the outline is tidied, in the layer's units.
+        rule: how it gets on with the labels that are there.
+        replaces: id of the label that gets the new outline, instead of a new feature.
+
+    Raises:
+        ConcordError: the proposal cannot be written; the layer is as it was.
     """
     reason = problem(layer)
     if reason:
         raise ConcordError(reason)
-    shape = _in_layer_crs(layer, geometry, crs, context)
+    shape = _moved(layer, geometry, crs, context)
+    shape = finished(shape, finish) if finish is not None else shape
+    settled = settle(layer, shape, rule, replaces) if rule is not None else Settled(shape)
+    outline = _fitting(layer, settled.geometry)
+    changed = {number: _fitting(layer, other) for number, other in settled.changed.items()}
+    attributes = _attributes(layer, values)
     if not layer.isEditable() and not layer.startEditing():
         raise ConcordError(tr("{name} cannot be edited.").format(name=layer.name()))
-    fields = layer.fields()
-    attributes = {
-        fields.indexOf(name): content
-        for name, content in values.items()
-        if content is not None and fields.indexOf(name) >= 0
-    }
     layer.beginEditCommand(tr("Accept proposal"))
     done = False
     try:
-        feature = QgsVectorLayerUtils.createFeature(layer, shape, attributes)
-        done = layer.addFeature(feature)
+        done = _write(layer, outline, attributes, changed, settled.deleted, replaces)
     finally:
         if done:
             layer.endEditCommand()
@@ -133,7 +169,38 @@ def accept(
     layer.triggerRepaint()
 
 
-def _in_layer_crs(layer, geometry, crs, context) -> QgsGeometry:
+def _write(layer, outline, attributes: dict, changed: dict, deleted: list, replaces) -> bool:
+    """Make the changes inside an open edit command; False when one was refused."""
+    for number, other in changed.items():
+        if not layer.changeGeometry(number, other):
+            return False
+    for number in deleted:
+        if not layer.deleteFeature(number):
+            return False
+    if replaces is None:
+        return layer.addFeature(QgsVectorLayerUtils.createFeature(layer, outline, attributes))
+    return layer.changeGeometry(replaces, outline) and layer.changeAttributeValues(
+        replaces, attributes
+    )
+
+
+def _attributes(layer: QgsVectorLayer, values: dict) -> dict:
+    found = {}
+    for name, content in values.items():
+        index = field_of(layer, name)
+        if content is None or index < 0:
+            continue
+        field = layer.fields().at(index)
+        # A class field of text gets the name where the code is no text.
+        if name == "class" and field.typeName().lower() in ("string", "text", "varchar"):
+            content = str(values.get("class_name") or content)
+        if isinstance(content, str) and 0 < field.length() < len(content):
+            content = content[: field.length()]
+        found[index] = content
+    return found
+
+
+def _moved(layer, geometry, crs, context) -> QgsGeometry:
     shape = QgsGeometry(geometry)
     if shape.isNull() or shape.isEmpty():
         raise ConcordError(tr("The proposal is empty; add a point inside the object."))
@@ -143,6 +210,10 @@ def _in_layer_crs(layer, geometry, crs, context) -> QgsGeometry:
         raise ConcordError(
             tr("The proposal cannot be brought into the CRS of {name}.").format(name=layer.name())
         ) from error
+    return shape
+
+
+def _fitting(layer, shape: QgsGeometry) -> QgsGeometry:
     fitting = shape.coerceToType(layer.wkbType())
     if len(fitting) != 1:
         raise ConcordError(
@@ -155,7 +226,7 @@ def _in_layer_crs(layer, geometry, crs, context) -> QgsGeometry:
 
 def next_object(layer: QgsVectorLayer) -> int:
     """The first object number that the layer does not use yet."""
-    index = layer.fields().indexOf("object")
+    index = field_of(layer, "object")
     highest = layer.maximumValue(index) if index >= 0 else 0
     try:
         return int(highest or 0) + 1

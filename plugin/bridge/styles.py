@@ -36,7 +36,12 @@ INTEGER_TYPES = (Qgis.DataType.Byte, Qgis.DataType.UInt16, Qgis.DataType.Int16)
 RAMP = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 # Light to dark orange: the stronger the proposal, the more it stands out.
 PROPOSAL_RAMP = ("#fee8c8", "#fdbb84", "#fc8d59", "#d7301f")
-SPLITS = (("train", "#0072b2", "solid"), ("val", "#e69f00", "dash"), ("test", "#d55e00", "dot"))
+# The names of the splits are those of ML-AOI, as the exported set writes them.
+SPLITS = (
+    ("train", "#0072b2", "solid"),
+    ("validate", "#e69f00", "dash"),
+    ("test", "#d55e00", "dot"),
+)
 
 
 @dataclass(frozen=True)

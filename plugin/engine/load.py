@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from . import indices, rasters, sensors
+from . import derive, rasters, shift
 from .errors import ConcordError
+from .gather import gather
 from .grid import Grid
 from .progress import SILENT, Progress
-from .scene import Scene, label_of
+from .scene import Scene
 
-SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
-_NOT_IMAGERY = ("mask", "label", "class", "scl", "qa", "preview", "thumbnail", "truth", "annotator")
+_TILE = 512
 
 
 @dataclass(frozen=True)
@@ -26,62 +26,14 @@ class GridWish:
         like: a grid to match.
         resolution: pixel size in units of the target CRS.
         crs: target CRS, authority code or WKT.
-        extent: (left, bottom, right, top) in the target CRS.
+        extent: (left, bottom, right, top) in ``extent_crs``, or in the target CRS when that is ''.
     """
 
     like: Grid | None = None
     resolution: float | None = None
     crs: str = ""
     extent: tuple | None = None
-
-
-def expand(inputs) -> list:
-    """Files as given and, for a folder, every raster below it, sorted."""
-    found = []
-    for given in inputs:
-        path = Path(given)
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            if not inside:
-                raise ConcordError(f"The folder {path} holds no raster; choose another folder.")
-            found += [str(p) for p in inside]
-        else:
-            found.append(str(given))
-    if not found:
-        raise ConcordError("No input was given; choose files or a folder of a product.")
-    return found
-
-
-def _why_not_imagery(info) -> str:
-    """Why a raster found in a folder is not taken as imagery, or ''."""
-    name = Path(info.path).stem.lower()
-    if info.categories or any(info.colours.values()):
-        return "a class raster"
-    if any(word in name for word in _NOT_IMAGERY):
-        return "a mask or label by its name"
-    return ""
-
-
-def _choose(inputs, sensor: str) -> tuple:
-    """(infos, recognised, skipped) of the rasters that become bands."""
-    from_folder = any(Path(p).is_dir() for p in inputs)
-    infos, found, skipped, bands = [], [], [], {}
-    for path in expand(inputs):
-        info = rasters.require_crs(rasters.info(path))
-        why = _why_not_imagery(info) if from_folder else ""
-        known = None if why else sensors.recognise(info, sensor)
-        if known is not None and from_folder:
-            twice = [b.name for b in known.bands if b.name in bands]
-            why = f"{twice[0]} is already there from {bands[twice[0]]}" if twice else ""
-        if why:
-            skipped.append({"file": path, "reason": why})
-            continue
-        bands.update({band.name: label_of(path) for band in known.bands})
-        infos.append(info)
-        found.append(known)
-    if not infos:
-        raise ConcordError(f"{inputs[0]} holds no imagery; choose the folder of a product.")
-    return infos, found, skipped
+    extent_crs: str = ""
 
 
 def plan_grid(infos, wish: GridWish) -> Grid:
@@ -91,40 +43,47 @@ def plan_grid(infos, wish: GridWish) -> Grid:
     else:
         base = min((info.grid for info in infos), key=rasters.metres_per_pixel)
     crs = wish.crs or base.crs
-    bounds, size = base.bounds, base.pixel_size
+    bounds, size, extent = base.bounds, base.pixel_size, _extent_in(wish, base, crs)
     if not rasters.same_crs(crs, base.crs):
         bounds = rasters.transform_bounds(base.bounds, base.crs, crs)
-        size = _same_ground_size(base, bounds, crs)
-    elif wish.resolution is None and wish.extent is None:
+        size = _same_ground_size(base, crs)
+    elif wish.resolution is None and extent is None:
         return base
     elif wish.resolution is None or math.isclose(wish.resolution, size[0], rel_tol=1e-6):
-        return base.sub(base.window_of(wish.extent)) if wish.extent else base
+        return base.sub(base.window_of(extent)) if extent else base
     if wish.resolution:
         size = (wish.resolution, wish.resolution)
-    if wish.extent:
-        bounds = _intersection(bounds, wish.extent)
+    if extent:
+        bounds = _intersection(bounds, extent)
     return _north_up(crs, bounds, size)
 
 
-def wish_of(inputs, like, resolution, crs: str, extent) -> GridWish:
-    """A wish from what a form gives: ``like`` is a path, ``extent`` is (bounds, their CRS).
-
-    Without a CRS of its own the extent is moved to the CRS that the scene will have.
-    """
+def wish_of(like, resolution, crs: str, extent) -> GridWish:
+    """A wish from what a form gives: ``like`` is a path, ``extent`` is (bounds, their CRS)."""
     grid = rasters.require_crs(rasters.info(like)).grid if like else None
-    bounds = None
-    if extent is not None:
-        bounds, own = extent
-        first = rasters.require_crs(rasters.info(expand(inputs)[0])).grid.crs
-        target = crs or (grid.crs if grid else first)
-        if own and not rasters.same_crs(own, target):
-            bounds = rasters.transform_bounds(bounds, own, target)
-    return GridWish(grid, resolution, crs, bounds)
+    bounds, own = extent or (None, "")
+    return GridWish(grid, resolution, crs, bounds, own)
 
 
-def _same_ground_size(base: Grid, bounds: tuple, crs: str) -> tuple:
-    """Square pixels in the other CRS that keep the number of pixels along the diagonal."""
-    diagonal = math.hypot(bounds[2] - bounds[0], bounds[3] - bounds[1])
+def _extent_in(wish: GridWish, base: Grid, crs: str) -> tuple | None:
+    if not wish.extent or not wish.extent_crs or rasters.same_crs(wish.extent_crs, crs):
+        return wish.extent
+    shared = rasters.bounds_on(base, wish.extent, wish.extent_crs)
+    return (
+        shared
+        if rasters.same_crs(crs, base.crs)
+        else rasters.transform_bounds(shared, base.crs, crs)
+    )
+
+
+def _same_ground_size(base: Grid, crs: str) -> tuple:
+    """Square pixels in the other CRS that keep the number of pixels along the diagonal.
+
+    The diagonal is that of the moved corners, as gdalwarp has it: a bounding box is longer.
+    """
+    corners = [base.xy(0, 0), base.xy(base.width, base.height)]
+    (x0, y0), (x1, y1) = rasters.transform_points(corners, base.crs, crs)
+    diagonal = math.hypot(x1 - x0, y1 - y0)
     size = diagonal / math.hypot(base.width, base.height)
     return (size, size)
 
@@ -153,40 +112,87 @@ def load_scene(
     sensor: str = "auto",
     wish: GridWish | None = None,
     derived=(),
+    check_shift: bool = True,
     progress: Progress = SILENT,
 ) -> dict:
-    """Write every band of ``inputs`` on one grid as float32 GeoTIFF and return the report.
+    """Bring every band of ``inputs`` on one grid and return the report.
 
     Bands are named by STAC common names, carry their unit, and are NaN where there is no data.
+    An ``output`` that ends in .tif gets every value as float32; one that ends in .vrt is a
+    virtual stack on the files themselves, and only what must be computed (derived bands, dB of
+    power) is written beside it.
     """
-    infos, found, skipped = _choose(inputs, sensor)
-    grid = plan_grid(infos, wish or GridWish())
-    with Scene([i.path for i in infos], grid, recognised=found) as scene:
+    found = gather(inputs, sensor)
+    grid = plan_grid(found.infos, wish or GridWish())
+    with Scene([i.path for i in found.infos], grid, recognised=found.recognised) as scene:
         scene.check_units()
-        extra = indices.wanted(derived, scene.names)
-        names = scene.names + [index.name for index in extra]
-        units = scene.units(scene.names) + [index.unit for index in extra]
-        with rasters.Writer(
-            output, grid, len(names), "float32", names=names, units=units, nodata=np.nan
-        ) as writer:
-            tiles = list(grid.tiles(512))
-            seen = np.zeros(len(names), bool)
-            for done, tile in enumerate(tiles):
-                progress.report(done, len(tiles), "Building the scene")
-                values = scene.read(scene.names, tile.core)
-                planes = dict(zip(scene.names, values))
-                more = [index.formula(*(planes[n] for n in index.needs)) for index in extra]
-                block = np.concatenate([values, np.stack(more)]) if more else values
-                seen |= np.isfinite(block).any(axis=(1, 2))
-                writer.write(block, tile.core)
-            empty = [name for name, any_data in zip(names, seen) if not any_data]
-            if len(empty) == len(names):
-                raise ConcordError(
-                    f"{inputs[0]} has no data on the chosen grid; choose an extent it covers."
-                )
-            scene.warnings += [f"{name} has no data on this grid" for name in empty]
+        extra = derive.plan(derived, scene)
+        for item in extra:
+            scene.warnings += item.warnings
+        shifts = shift.check(scene, progress) if check_shift else []
+        scene.warnings += shift.warnings(shifts)
+        if Path(output).suffix.lower() == ".vrt":
+            _write_stack(scene, extra, output, progress)
+        else:
+            _write_copy(scene, scene.names, extra, output, progress)
         progress.report(1, 1, "Scene built")
-        return _report(scene, extra, skipped, output)
+        return {**_report(scene, extra, found.skipped, output), "shifts": shifts}
+
+
+def _write_copy(scene: Scene, names: list, extra: list, output, progress: Progress) -> None:
+    """Write bands of the scene and derived ones as one GeoTIFF, window by window."""
+    needed = list(dict.fromkeys([*names, *(band for item in extra for band in item.needs)]))
+    titles = names + [item.name for item in extra]
+    units = scene.units(names) + [item.unit for item in extra]
+    tiles = list(scene.grid.tiles(_TILE, derive.halo_of(extra)))
+    seen = np.zeros(len(titles), bool)
+    with rasters.Writer(
+        output, scene.grid, len(titles), "float32", names=titles, units=units, nodata=np.nan
+    ) as writer:
+        for done, tile in enumerate(tiles):
+            progress.report(done, len(tiles), "Building the scene")
+            block = _block(scene, needed, names, extra, tile)
+            seen |= np.isfinite(block).any(axis=(1, 2))
+            writer.write(block, tile.core)
+        empty = [name for name, any_data in zip(titles, seen) if not any_data]
+        if len(empty) == len(titles):
+            raise ConcordError(
+                f"{next(iter(scene.sources.values())).path} has no data on the chosen grid; "
+                "choose an extent it covers."
+            )
+        scene.warnings += [f"{name} has no data on this grid" for name in empty]
+
+
+def _block(scene: Scene, needed: list, names: list, extra: list, tile) -> np.ndarray:
+    """(bands, rows, cols) of a tile's core: bands of the scene, then derived ones."""
+    values = dict(zip(needed, scene.read(needed, tile.window)))
+    top, left = tile.core.row - tile.window.row, tile.core.col - tile.window.col
+    inner = (slice(top, top + tile.core.height), slice(left, left + tile.core.width))
+    planes = [values[name][inner] for name in names]
+    if not extra:
+        return np.stack(planes)
+    made = derive.compute(extra, values, inner)
+    return np.concatenate([np.stack(planes), made]) if planes else made
+
+
+def _write_stack(scene: Scene, extra: list, output: str, progress: Progress) -> None:
+    """Write the virtual stack; what no virtual raster can express is computed beside it."""
+    computed = [name for name in scene.names if scene.sources[name].band.formula]
+    beside = Path(output).with_name(f"{Path(output).stem}_computed.tif")
+    if computed or extra:
+        _write_copy(scene, computed, extra, beside, progress)
+    bands = []
+    for name in scene.names:
+        source = scene.sources[name]
+        if name in computed:
+            place = (str(beside), computed.index(name) + 1, 1.0, 0.0, None)
+        else:
+            band = source.band
+            place = (source.path, band.index, band.scale, band.offset, source.nodata)
+        bands.append(rasters.StackBand(name, source.unit, *place, source.resampling))
+    for number, item in enumerate(extra, len(computed) + 1):
+        bands.append(rasters.StackBand(item.name, item.unit, str(beside), number))
+    rasters.write_stack(output, scene.grid, bands)
 
 
 def _report(scene: Scene, extra, skipped, output: str) -> dict:
@@ -196,9 +202,11 @@ def _report(scene: Scene, extra, skipped, output: str) -> dict:
             "unit": s.unit,
             "source": s.path,
             "sensor": s.sensor,
-            "resampling": "none" if not scene._raster(s).is_resampled else s.resampling,
+            "resampling": "none" if not scene.is_resampled(s.name) else s.resampling,
             "scale": s.band.scale,
             "offset": s.band.offset,
+            "formula": s.band.formula,
+            "wavelength": s.band.wavelength,
         }
         for s in scene.sources.values()
     ]
@@ -211,19 +219,20 @@ def _report(scene: Scene, extra, skipped, output: str) -> dict:
             "resampling": "none",
             "scale": 1.0,
             "offset": 0.0,
+            **i.figures,
         }
         for i in extra
     ]
-    by_sensor = {}
+    by_sensor, dates = {}, set()
     for found in scene.recognised:
-        entry = by_sensor.setdefault(
-            found.sensor,
-            {"id": found.sensor, "title": found.title, "reason": found.reason, "files": 0},
-        )
+        dates.add(found.date)
+        start = {"id": found.sensor, "title": found.title, "reason": found.reason, "files": 0}
+        entry = by_sensor.setdefault(found.sensor, {**start, "metadata": found.metadata})
         entry["files"] += 1
     return {
         "output": str(output),
         "sensors": list(by_sensor.values()),
+        "dates": sorted(dates - {""}),
         "bands": bands,
         "grid": scene.grid.describe(),
         "skipped": skipped,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,9 @@ h1{font-size:1.6em}h2{font-size:1.2em;margin-top:1.8em}table{border-collapse:col
 td,th{border:1px solid #ccc;padding:.25em .6em;text-align:left}td.n{text-align:right}
 th{background:#f2f4f5}.row{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0}
 figure img{max-width:340px;border:1px solid #ccc;image-rendering:pixelated}
-figcaption{font-size:.85em;color:#555}p.note{background:#fff6df;padding:.5em .8em}
+figcaption{font-size:.85em;color:#555}span.swatch{display:inline-block;width:1.6em;height:1em;vertical-align:-2px}
+span.swatch{border:1px solid #888}
+p.note{background:#fff6df;padding:.5em .8em}
 """
 
 
@@ -38,7 +41,10 @@ def _cell(value) -> str:
         return f'<td class="n">{value:,}</td>'
     if isinstance(value, float):
         return f'<td class="n">{value:.4g}</td>'
-    return f"<td>{html.escape(str(value))}</td>"
+    text = str(value)
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        return f'<td><span class="swatch" style="background:{text}"></span> {text}</td>'
+    return f"<td>{html.escape(text)}</td>"
 
 
 def _section(section: Section) -> str:
@@ -80,7 +86,9 @@ def write(path: str, values: dict, title: str, lead: str, sections) -> dict:
         {"html": path, "json": path}
     """
     target = Path(path)
-    paths = {kind: str(target.with_suffix(f".{kind}")) for kind in ("html", "json")}
+    if target.suffix.lower() in (".html", ".json"):
+        target = target.with_suffix("")
+    paths = {kind: f"{target}.{kind}" for kind in ("html", "json")}
     files.write_json(paths["json"], values)
     files.write_text(paths["html"], page(title, lead, sections))
     return paths

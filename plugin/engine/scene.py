@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +41,8 @@ class Scene:
     def __init__(self, paths, grid: Grid | None = None, sensor: str = "auto", recognised=None):
         if not paths:
             raise ConcordError("No image was given; choose at least one raster.")
-        self.warnings, self.recognised, self._open = [], [], {}
-        self._linear = set()
+        self.warnings, self.recognised, self._open, self._native = [], [], {}, {}
+        self._corrections: dict = {}
         infos = [rasters.require_crs(rasters.info(path)) for path in paths]
         self.grid = grid or infos[0].grid
         self.sources = {}
@@ -53,16 +53,24 @@ class Scene:
             self._add(info, found)
 
     def _add(self, info, found) -> None:
-        method = resampling_for(info.grid, self.grid)
+        kind = "classes" if info.categories or any(info.colours.values()) else "image"
+        method = resampling_for(info.grid, self.grid, kind)
+        self._native[info.path] = native_size(info.grid, self.grid)
         for band in found.bands:
             if band.name in self.sources:
-                other = self.sources[band.name].path
-                raise ConcordError(
-                    f"{info.path} and {other} both bring the band {band.name}; leave one out."
-                )
+                raise self._twice(info, self.sources[band.name].path, band.name)
             self.sources[band.name] = Source(
                 band.name, band.unit, info.path, method, found.sensor, band, band.nodata
             )
+
+    def _twice(self, info, other: str, name: str) -> ConcordError:
+        crs = rasters.info(other).grid.crs
+        if not rasters.same_crs(crs, info.grid.crs):
+            return ConcordError(
+                f"{info.path} ({info.grid.crs}) and {other} ({crs}) bring the same band {name} "
+                "from two zones; load one zone, or mosaic them in one CRS first."
+            )
+        return ConcordError(f"{info.path} and {other} both bring the band {name}; leave one out.")
 
     @property
     def names(self) -> list:
@@ -70,6 +78,14 @@ class Scene:
 
     def units(self, names) -> list:
         return [self.sources[name].unit for name in names]
+
+    def native_size(self, name: str) -> float:
+        """Pixel size of a band's own file, in the units of the scene's grid."""
+        return self._native[self.sources[name].path]
+
+    def is_resampled(self, name: str) -> bool:
+        """Whether a band's own pixels do not lie on the scene's grid."""
+        return self._raster(self.sources[name]).is_resampled
 
     def require(self, names) -> list:
         """The names as given, or a refusal that says which band is missing."""
@@ -98,10 +114,7 @@ class Scene:
             plane *= np.float32(source.band.scale)
         if source.band.offset != 0.0:
             plane += np.float32(source.band.offset)
-        if source.name in self._linear:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                plane = np.where(plane > 0, 10.0 * np.log10(plane), np.nan).astype(np.float32)
-        return plane
+        return _FORMULAS[source.band.formula](plane) if source.band.formula else plane
 
     def _raster(self, source: Source) -> rasters.Raster:
         if source.path not in self._open:
@@ -116,33 +129,123 @@ class Scene:
         shape = (max(1, round(self.grid.height / step)), max(1, round(self.grid.width / step)))
         return self.read(names, None, shape)
 
+    def _values(self, name: str) -> np.ndarray:
+        """Values with data of a band from windows over the scene, all of it when they have none.
+
+        A decimated view of a file without overviews would read the whole file.
+        """
+        seen = np.concatenate([self.read([name], w).ravel() for w in self.spread()])
+        seen = seen[np.isfinite(seen)]
+        if seen.size < 100:
+            seen = self.overview([name], 256).ravel()
+            seen = seen[np.isfinite(seen)]
+        return seen
+
+    def spread(self, side: int = 64, per_axis: int = 4) -> list:
+        """Windows of ``side`` pixels spread evenly over the grid, the whole of a small grid."""
+        grid = self.grid
+        if max(grid.width, grid.height) <= side * per_axis:
+            return [grid.window]
+
+        def starts(length: int) -> list:
+            own = min(side, length)
+            return [round(i * (length - own) / (per_axis - 1)) for i in range(per_axis)]
+
+        width, height = min(side, grid.width), min(side, grid.height)
+        corners = {(c, r) for r in starts(grid.height) for c in starts(grid.width)}
+        return [Window(c, r, width, height) for c, r in sorted(corners)]
+
     def check_units(self) -> None:
         """Look at the values before anything is computed from them (the wrong-unit guard).
 
-        Backscatter without a negative value is linear power and is read as dB from here on;
-        reflectance far above 1 means a wrong scale and is warned of.
+        Backscatter without a negative value is linear power and is read as dB from here on; a
+        baseline offset that only a name told and that the values contradict is taken back;
+        values that cannot be what their unit says are warned of.
         """
-        for source in self.sources.values():
-            if source.unit not in ("dB", "reflectance"):
+        brightest = {}
+        for source in list(self.sources.values()):
+            if source.unit not in ("dB", "reflectance", "m"):
                 continue
-            values = self.overview([source.name], 256)
-            values = values[np.isfinite(values)]
+            values = self._values(source.name)
+            if source.unit == "reflectance" and values.size:
+                high = float(np.percentile(values, 99))
+                brightest[source.sensor] = max(high, brightest.get(source.sensor, high))
+            told = f"{label_of(source.path)}: {source.name}"
             if not values.size:
-                self.warnings.append(f"{label_of(source.path)}: {source.name} holds no data")
-            elif source.unit == "dB" and values.min() >= 0:
-                self._linear.add(source.name)
+                self.warnings.append(f"{told} holds no data")
+            elif source.unit == "dB":
+                self._check_decibels(source, values, told)
+            elif source.unit == "reflectance":
+                self._check_reflectance(source, values, told)
+            elif values.min() < -500 or values.max() > 9000:
                 self.warnings.append(
-                    f"{label_of(source.path)}: {source.name} is linear power, converted to dB"
+                    f"{told} spans {values.min():.0f} to {values.max():.0f} m, which no ground "
+                    "does; check its no-data value and unit"
                 )
-            elif source.unit == "reflectance" and np.median(values) > 2:
-                self.warnings.append(
-                    f"{label_of(source.path)}: {source.name} has a median of "
-                    f"{np.median(values):.0f}, too high for reflectance; check its scale"
-                )
+
+        self.warnings += [
+            f"No band of {sensor} exceeds {high:.4f}, too low for reflectance; its scale may have "
+            "been applied twice"
+            for sensor, high in brightest.items()
+            if high < 0.002
+        ]
+
+    def _check_decibels(self, source: Source, values, told: str) -> None:
+        if source.band.formula == "palsar":
+            return
+        if values.min() >= 0 and np.median(values) > 20:
+            self.warnings.append(
+                f"{told} holds digital numbers (median {np.median(values):.0f}), not backscatter; "
+                "calibrate the product first"
+            )
+        elif values.min() >= 0:
+            self._change(source, formula="power")
+            self.warnings.append(f"{told} is linear power, converted to dB")
+        elif np.median(values) > 20 or np.median(values) < -60:
+            self.warnings.append(
+                f"{told} has a median of {np.median(values):.0f} dB, which no ground has; check "
+                "its scale"
+            )
+
+    def _check_reflectance(self, source: Source, values, told: str) -> None:
+        if source.band.doubtful and np.percentile(values, 1) < -0.05:
+            self._change(source, offset=0.0)
+            self.warnings.append(
+                f"{told}: the offset of baseline 04.00 was undone before, it is not applied again"
+            )
+        elif np.median(values) > 2:
+            self.warnings.append(
+                f"{told} has a median of {np.median(values):.0f}, too high for reflectance; "
+                "check its scale"
+            )
+        elif np.percentile(values, 1) < -0.08:
+            self.warnings.append(
+                f"{told} falls to {np.percentile(values, 1):.2f}, too low for reflectance; its "
+                "offset may have been applied twice"
+            )
+
+    @property
+    def corrections(self) -> dict:
+        """What ``check_units`` changed, {band: {field: value}}, for a copy of the scene."""
+        return {name: dict(changes) for name, changes in self._corrections.items()}
+
+    def correct(self, corrections: dict) -> None:
+        """Take over the corrections of another scene of the same files."""
+        for name, changes in corrections.items():
+            self._change(self.sources[name], **changes)
+
+    def _change(self, source: Source, **changes) -> None:
+        self._corrections.setdefault(source.name, {}).update(changes)
+        self.sources[source.name] = replace(source, band=replace(source.band, **changes))
 
     def default_composite(self) -> list:
         """Three bands to look at: the sensor's display bands, else the first ones."""
-        for wanted in (("red", "green", "blue"), ("nir", "red", "green"), ("vv", "vh", "vv")):
+        for wanted in (
+            ("red", "green", "blue"),
+            ("nir", "red", "green"),
+            ("vv", "vh", "vv"),
+            ("hh", "hv", "hh"),
+        ):
             if all(name in self.sources for name in wanted):
                 return list(wanted)
         return (self.names * 3)[:3]
@@ -159,14 +262,38 @@ class Scene:
         self.close()
 
 
-def resampling_for(source: Grid, target: Grid) -> str:
-    """Average when going clearly coarser, bilinear otherwise; both grids in one CRS or not."""
-    if source.crs == target.crs:
-        ratio = target.pixel_size[0] / source.pixel_size[0]
-    else:
-        bounds = rasters.transform_bounds(source.bounds, source.crs, target.crs)
-        ratio = target.pixel_size[0] / ((bounds[2] - bounds[0]) / source.width)
+def _decibels_of_power(plane: np.ndarray) -> np.ndarray:
+    """10 log10(p); NaN where p is not above 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(plane > 0, 10.0 * np.log10(plane), np.nan).astype(np.float32)
+
+
+def _decibels_of_palsar(plane: np.ndarray) -> np.ndarray:
+    """JAXA's mosaics: 10 log10(DN**2) - 83.0 dB; NaN where DN is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(plane > 0, 20.0 * np.log10(plane) - 83.0, np.nan).astype(np.float32)
+
+
+_FORMULAS = {"power": _decibels_of_power, "palsar": _decibels_of_palsar}
+
+
+def resampling_for(source: Grid, target: Grid, kind: str = "image") -> str:
+    """Nearest for classes; else average when going clearly coarser, bilinear otherwise.
+
+    The grids may be in one CRS or not.
+    """
+    if kind == "classes":
+        return "nearest"
+    ratio = target.pixel_size[0] / native_size(source, target)
     return "average" if ratio >= 1.5 else "bilinear"
+
+
+def native_size(source: Grid, target: Grid) -> float:
+    """Pixel width of ``source`` in the units of ``target``."""
+    if source.crs == target.crs:
+        return source.pixel_size[0]
+    bounds = rasters.transform_bounds(source.bounds, source.crs, target.crs)
+    return (bounds[2] - bounds[0]) / source.width
 
 
 def label_of(path: str) -> str:

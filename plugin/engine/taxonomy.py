@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,17 +78,23 @@ def colour_of(code: int) -> str:
     return f"#{round(r * 255):02x}{round(g * 255):02x}{round(b * 255):02x}"
 
 
+def _colour(raw, code: int) -> str:
+    """A colour as #rrggbb; one that is not given is made up."""
+    if not raw:
+        return colour_of(code)
+    text = str(raw).lower().lstrip("#")
+    if re.fullmatch("[0-9a-f]{6}", text) is None:
+        raise ValueError(f"the colour {raw}")
+    return f"#{text}"
+
+
 def _parse(content, source: str) -> Taxonomy:
     try:
         classes = tuple(
-            ClassDef(
-                int(c["code"]), str(c["name"]), str(c.get("color") or colour_of(int(c["code"])))
-            )
+            ClassDef(int(c["code"]), str(c["name"]), _colour(c.get("color"), int(c["code"])))
             for c in content["classes"]
         )
         taxonomy = Taxonomy(str(content["id"]), str(content.get("title", content["id"])), classes)
-        for c in classes:
-            _ = c.rgb
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConcordError(
             f"{source} is no taxonomy; it needs an id and classes with code, name and color."
@@ -96,6 +103,11 @@ def _parse(content, source: str) -> Taxonomy:
     if len(set(codes)) != len(codes) or not all(0 < code < 255 for code in codes):
         raise ConcordError(f"{source} has class codes outside 1-254 or twice; renumber them.")
     return taxonomy
+
+
+def parse(content, source: str) -> Taxonomy:
+    """A scheme from the plain values of ``as_json``; ``source`` is named when they are none."""
+    return _parse(content, source)
 
 
 def available() -> list:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from qgis.core import Qgis, QgsVectorLayer
+from qgis.core import (
+    Qgis,
+    QgsCoordinateTransform,
+    QgsCsException,
+    QgsFeatureRequest,
+    QgsGeometry,
+    QgsRectangle,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QLineEdit,
     QPushButton,
@@ -17,10 +26,13 @@ from qgis.PyQt.QtWidgets import (
 from ..bridge import labels, layers, settings
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .annotate_fields import FieldsBox
+from .annotate_finish import FinishBox
+from .annotate_journal import JournalKeeper
 from .classes import ClassChooser
-from .keys import legend
+from .keys import PromptKeys, legend
 from .panel import Panel
-from .prompt_session import ALGORITHM, PromptSession
+from .prompt_session import ALGORITHM, BOTH, PromptSession
 from .prompt_tool import PromptTool
 from .widgets import LayerCombo, choice, form, note, prompt_model_combo, row, side_by_side
 
@@ -35,11 +47,14 @@ class AnnotatePanel(Panel):
 
     def build(self) -> None:
         self._canvas = canvas = self.iface.mapCanvas()
-        self.tool = PromptTool(canvas)
+        self.keys = PromptKeys(self)
+        self.tool = PromptTool(canvas, self.keys)
         self.session = PromptSession(canvas, self)
+        self.journal = JournalKeeper(self)
         self._build_labels()
         self._build_image()
         self._build_buttons()
+        self._build_finish()
         self._build_keys()
         self._connect(canvas)
 
@@ -76,7 +91,12 @@ class AnnotatePanel(Panel):
         row(layout, tr("C&omposite"), self.composite, tip)
         self.model = prompt_model_combo()
         row(layout, tr("&Model"), self.model, tr("Regions needs no model and works everywhere"))
+        self.preview = QCheckBox(tr("Show what a click would give"))
+        self.preview.setToolTip(tr("Works where the map was prepared, a moment after it stands"))
+        self.preview.setChecked(str(settings.value("preview", "true")).lower() == "true")
+        self.preview.toggled.connect(self._preview_toggled)
         column.addLayout(layout)
+        column.addWidget(self.preview)
 
     def _build_buttons(self) -> None:
         self.start_button = self.step(
@@ -101,9 +121,18 @@ class AnnotatePanel(Panel):
         self.keep_button.clicked.connect(lambda: self._guarded(self.save))
         self.body.addWidget(side_by_side(self.accept_button, self.drop_button, self.keep_button))
 
+    def _build_finish(self) -> None:
+        column = self.section(tr("Outlines"), collapsed=True)
+        self.finish = FinishBox()
+        column.addWidget(self.finish)
+        column = self.section(tr("Fields"), collapsed=True)
+        self.fields = FieldsBox()
+        self.fields.changed.connect(self.refresh)
+        column.addWidget(self.fields)
+
     def _build_keys(self) -> None:
         column = self.section(tr("Keys on the map"))
-        column.addLayout(legend())
+        column.addLayout(legend(self.keys))
 
     def _connect(self, canvas) -> None:
         self.classes.changed.connect(self._class_changed)
@@ -114,6 +143,11 @@ class AnnotatePanel(Panel):
         self.model.changed.connect(self._reconfigure)
         self.tool.clicked.connect(self.session.add_point)
         self.tool.boxed.connect(self.session.set_box)
+        self.tool.stroked.connect(self.session.add_stroke)
+        self.tool.hovered.connect(self.session.hover)
+        self.tool.left.connect(self.session.leave)
+        self.tool.grown.connect(self.session.grow)
+        self.tool.pointed.connect(self.refine_at)
         self.tool.accepted.connect(self.accept)
         self.tool.dropped.connect(self.session.clear)
         self.tool.undone.connect(self.session.undo)
@@ -121,7 +155,10 @@ class AnnotatePanel(Panel):
         self.tool.class_picked.connect(self.classes.pick)
         self.session.changed.connect(self._show_state)
         self.session.failed.connect(self._prompt_failed)
+        # Closing the panel ends prompting; a tab in front of it does not.
+        self.toggleViewAction().toggled.connect(self._shown)
         canvas.mapToolSet.connect(self._tool_set)
+        canvas.extentsChanged.connect(self._view_changed)
         canvas.destinationCrsChanged.connect(self._crs_changed)
         self._image_changed(self.image.currentLayer())
         self._label_layer_changed(self.labels.currentLayer())
@@ -130,6 +167,7 @@ class AnnotatePanel(Panel):
     # classes
 
     def _class_changed(self) -> None:
+        self.finish.set_scheme(self.classes.schemes.value())
         entry = self.classes.entry
         if entry is not None:
             self.session.recolour(QColor(entry.colour))
@@ -139,14 +177,22 @@ class AnnotatePanel(Panel):
 
     def _label_layer_changed(self, layer) -> None:
         self.classes.set_layer(layer)
+        self.fields.set_layer(layer)
+        self.journal.set_layer(layer)
         self.refresh()
 
     def _image_changed(self, layer) -> None:
         self.composite.blockSignals(True)
         self.composite.clear()
         if layer is not None and layer.isValid() and layer.bandCount():
-            for item in layers.composites(layer):
+            found = layers.composites(layer)
+            for item in found:
                 self.composite.addItem(item.title, ";".join(item.bands))
+            if len(found) > 1:
+                both = [";".join(item.bands) for item in found[:2]]
+                title = tr("Try both: {one}, {other}")
+                title = title.format(one=found[0].title, other=found[1].title)
+                self.composite.addItem(title, BOTH.join(both))
         self.composite.blockSignals(False)
         self._reconfigure()
 
@@ -200,14 +246,55 @@ class AnnotatePanel(Panel):
     def toggle(self) -> None:
         """Start or stop taking prompts from the map."""
         if self._canvas.mapTool() is self.tool:
-            self._canvas.unsetMapTool(self.tool)
-            self.iface.actionPan().trigger()
+            self._stop()
             return
         layer = self.labels.currentLayer()
         self._style_if_plain(layer)
         self.session.object = labels.next_object(layer)
         self.iface.setActiveLayer(layer)  # so that Ctrl+Z undoes labels
         self._canvas.setMapTool(self.tool)
+        self.session.prepare()
+
+    def _stop(self) -> None:
+        self._canvas.unsetMapTool(self.tool)
+        self.iface.actionPan().trigger()
+
+    def _shown(self, on: bool) -> None:
+        if not on and self._canvas.mapTool() is self.tool:
+            self._stop()
+
+    def _view_changed(self) -> None:
+        if self._canvas.mapTool() is self.tool:
+            self.session.prepare()
+
+    def _preview_toggled(self, on: bool) -> None:
+        settings.set_value("preview", on)
+        self.session.preview = on
+        self.session.leave()
+
+    def refine_at(self, point) -> None:
+        """Take the label at a place of the map as the prompt; accepting replaces its outline."""
+        layer = self.labels.currentLayer()
+        if layer is None:
+            return
+        move = QgsCoordinateTransform(
+            self._canvas.mapSettings().destinationCrs(), layer.crs(), self.project
+        )
+        try:
+            spot = move.transform(point)
+        except QgsCsException:
+            return
+        around = QgsRectangle(spot.x(), spot.y(), spot.x(), spot.y())
+        request = QgsFeatureRequest().setFilterRect(around)
+        here = QgsGeometry.fromPointXY(spot)
+        hits = [f for f in layer.getFeatures(request) if f.geometry().intersects(here)]
+        if not hits:
+            self.say(tr("There is no label to refine; point at one."))
+            return
+        feature = min(hits, key=lambda hit: hit.geometry().area())
+        outline = feature.geometry()
+        outline.transform(move, QgsCoordinateTransform.TransformDirection.ReverseTransform)
+        self.session.set_shape(outline, feature.id())
 
     def _style_if_plain(self, layer: QgsVectorLayer) -> None:
         """A layer made before its classes were chosen gets their colours now."""
@@ -241,13 +328,21 @@ class AnnotatePanel(Panel):
             "score": candidate.score,
             "created": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "object": self.session.object,
-            "composite": self.composite.currentData(),
-            "model": Path(self.model.value()).name,
+            "composite": candidate.composite,
+            "model": candidate.model,
+            "points": self.session.clicks,
         }
         layer = self.labels.currentLayer()
         try:
             labels.accept(
-                layer, candidate.geometry, candidate.crs, values, self.project.transformContext()
+                layer,
+                candidate.geometry,
+                candidate.crs,
+                values,
+                self.project.transformContext(),
+                self.finish.finish(),
+                self.finish.rule(),
+                self.session.refined,
             )
         except ConcordError as error:
             self.fail(str(error))
@@ -292,8 +387,12 @@ class AnnotatePanel(Panel):
         if self._released:
             return
         self._canvas.mapToolSet.disconnect(self._tool_set)
+        self._canvas.extentsChanged.disconnect(self._view_changed)
+        self.toggleViewAction().toggled.disconnect(self._shown)
         self._canvas.destinationCrsChanged.disconnect(self._crs_changed)
         self._canvas.unsetMapTool(self.tool)
         self.tool.deleteLater()  # the canvas owns it and lives on
         self.session.release()
+        self.journal.release()
+        self.keys.release()
         super().release()

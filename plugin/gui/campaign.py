@@ -8,6 +8,7 @@ from qgis.core import QgsProject
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QListWidget,
     QListWidgetItem,
     QPushButton,
@@ -17,6 +18,9 @@ from ..bridge import layers
 from ..bridge.text import tr
 from ..engine import taxonomy as taxonomies
 from . import reports
+from .campaign_review import ReviewSection
+from .campaign_store import StoreSection
+from .campaign_work import WorkSection
 from .export import ExportSection
 from .lists import Table, lines_high
 from .panel import Panel
@@ -28,6 +32,7 @@ METHODS = (
      "estimated from how they agree."),
     ("majority", "Majority", "The class most annotators chose; ties stay undecided."),
     ("gold", "Weighted by gold", "Care is measured on pixels whose class is known."),
+    ("median", "Median of ordered classes", "For classes that are steps of one scale."),
 )  # fmt: skip
 
 
@@ -83,7 +88,7 @@ class LayerChecks(QListWidget):
 
 
 class CampaignPanel(Panel):
-    """Runs `concord:consensus`; the section below exports chips."""
+    """Campaign, one's own work and review above; `concord:consensus` and chips below."""
 
     KEY = "campaign"
     OBJECT_NAME = "ConcordCampaignPanel"
@@ -91,11 +96,20 @@ class CampaignPanel(Panel):
     HINT = "Bring several annotators to one map, then export the parts they agree on as chips."
 
     def build(self) -> None:
+        self.campaign = StoreSection(self)
+        self.work = WorkSection(self, self.campaign)
+        self.review = ReviewSection(self, self.campaign)
         column = self.section(tr("Consensus"))
         layout = form()
+        self.from_store = QCheckBox(tr("Submitted work of the open campaign"))
+        self.from_store.toggled.connect(self.refresh)
+        self.campaign.opened.connect(self._campaign_opened)
+        self.source_label = row(
+            layout, tr("From"), self.from_store, tr("Off: class maps that are open as layers")
+        )
         self.annotators = LayerChecks(layers.is_vote, self.refresh)
         tip = tr("Tick one class map per annotator; votes are never overwritten")
-        row(layout, tr("&Annotators"), self.annotators, tip)
+        self.annotators_label = row(layout, tr("&Annotators"), self.annotators, tip)
         self.method = choice()
         for key, title, _text in METHODS:
             self.method.addItem(tr(title), key)
@@ -135,17 +149,38 @@ class CampaignPanel(Panel):
         column.addWidget(self.open_report)
         self._report_path = ""
 
+    def _campaign_opened(self) -> None:
+        self.from_store.setChecked(self.campaign.store is not None)
+        self.refresh()
+
+    def release(self) -> None:
+        """Also let go of the store."""
+        self.work.release()
+        self.campaign.close()
+        super().release()
+
     def updated(self) -> None:
+        known = self.campaign.store is not None
+        for widget in (self.from_store, self.source_label):
+            widget.setVisible(known)
+        for widget in (self.annotators, self.annotators_label):
+            widget.setVisible(not (known and self.from_store.isChecked()))
         self.annotators.reload()
         self.export.updated()
         method = self.method.currentData()
         for key, _title, text in METHODS:
             if key == method:
                 self.explained.setText(tr(text))
-        self.gold.setVisible(method == "gold")
-        self.gold_label.setVisible(method == "gold")
+        asked = method == "gold" and not self._uses_store()
+        self.gold.setVisible(asked)
+        self.gold_label.setVisible(asked)
+
+    def _uses_store(self) -> bool:
+        return self.campaign.store is not None and self.from_store.isChecked()
 
     def _need(self) -> str:
+        if self._uses_store():
+            return ""
         self.annotators.reload()
         if self.annotators.count() < 2:
             return tr("Open the annotators' class maps: at least two rasters of one grid.")
@@ -159,18 +194,22 @@ class CampaignPanel(Panel):
         """Run `concord:consensus` and add what it made."""
         stem = self.target("consensus")
         method = self.method.currentData()
+        of_store = self._uses_store()
+        source = {"STORE": self.campaign.text} if of_store else {
+            "ANNOTATIONS": self.annotators.layers(), "TAXONOMY": self.taxonomy.value(),
+        }  # fmt: skip
         parameters = {
-            "ANNOTATIONS": self.annotators.layers(),
+            **source,
             "METHOD": method,
-            "TAXONOMY": self.taxonomy.value(),
             "OUTPUT": stem + ".tif",
             "AGREEMENT": stem + ".agreement.tif",
             "REPORT": stem + ".html",
         }
-        if method == "gold":
+        if method == "gold" and not of_store:
             parameters["GOLD"] = self.gold.currentLayer()
         chosen = self.taxonomy.value()
         scheme = taxonomies.load(chosen) if chosen else None
+        scheme = self.campaign.store.scheme if of_store else scheme
 
         def done(outcome: Outcome) -> None:
             path, project = outcome.results["OUTPUT"], self.project

@@ -1,4 +1,4 @@
-"""The Campaign panel's lower half: export chips and check them."""
+"""The Campaign panel's lower half: preview the split, export chips and check them."""
 
 from __future__ import annotations
 
@@ -6,37 +6,30 @@ import re
 from pathlib import Path
 
 from qgis.core import QgsRasterLayer
-from qgis.gui import QgsDoubleSpinBox, QgsFileWidget, QgsSpinBox
 from qgis.PyQt.QtCore import QObject
-from qgis.PyQt.QtWidgets import QLineEdit
 
 from ..bridge import layers
 from ..bridge.text import tr
 from . import reports
+from .chip_options import ChipOptions, ticked
 from .lists import VerdictList
 from .runner import Outcome
-from .widgets import LayerCombo, choice, form, note, row
+from .widgets import LayerCombo, form, note, row
 
-LICENCES = (
-    "CC-BY-4.0",
-    "CC0-1.0",
-    "CC-BY-SA-4.0",
-    "CC-BY-NC-4.0",
-    "ODbL-1.0",
-    "ODC-By-1.0",
-    "PDDL-1.0",
-    "CDLA-Permissive-2.0",
-)
+PREVIEW = "Split preview"
 
 
 class ExportSection(QObject):
-    """Runs `concord:exportchips` and `concord:checkchips` for the panel it belongs to."""
+    """Runs the export, its preview and its check for the panel it belongs to."""
 
     def __init__(self, panel):
         super().__init__(panel)
         self.panel = panel
         self._build_sources()
-        self._build_options()
+        self.options = ChipOptions(panel, self.column, self.layout)
+        for name in ("size", "stride", "score", "labelled", "split", "block", "buffer", "seed",
+                     "licence", "folder", "formats", "date", "taxonomy"):  # fmt: skip
+            setattr(self, name, getattr(self.options, name))
         self._build_run()
 
     def _build_sources(self) -> None:
@@ -54,50 +47,20 @@ class ExportSection(QObject):
         self.consensus = LayerCombo("raster", is_consensus, empty=True)
         self.consensus.setAllowEmptyLayer(True, tr("None"))
         self.consensus.setLayer(None)
+        self.consensus.layerChanged.connect(refresh)
         tip = tr("Two bands, class and posterior; only then can unsure pixels be left out")
         row(self.layout, tr("Co&nsensus"), self.consensus, tip)
-
-    def _build_options(self) -> None:
-        layout = self.layout
-        self.size = spin(32, 4096, 256, tr(" px"))
-        row(layout, tr("Chip si&ze"), self.size, tr("Rows and columns of a chip"))
-        self.stride = spin(0, 4096, 0, tr(" px"))
-        self.stride.setSpecialValueText(tr("Same as the size"))
-        row(layout, tr("S&tride"), self.stride, tr("Step from chip to chip; less makes overlap"))
-        self.score = spin(0, 100, 0, " %")
-        tip = tr("Pixels whose posterior is lower become ignore (255)")
-        row(layout, tr("Least poste&rior"), self.score, tip)
-        self.labelled = spin(0, 100, 10, " %")
-        tip = tr("Chips with a smaller labelled share are left out")
-        row(layout, tr("Least labelle&d"), self.labelled, tip)
-        self.split = QLineEdit("70/15/15")
-        self.split.textChanged.connect(self.panel.refresh)
-        tip = tr("Shares of train, validation and test; whole blocks go to one of them")
-        row(layout, tr("S&plit"), self.split, tip)
-        self.block = metres(0.0, 0.0, tr("Automatic"))
-        tip = tr("Side of the blocks that are split, in map units; larger is safer")
-        row(layout, tr("Bloc&k"), self.block, tip)
-        self.buffer = metres(-1.0, -1.0, tr("One chip"))
-        tip = tr("Gap kept free between splits, in map units; 0 lets them touch")
-        row(layout, tr("B&uffer"), self.buffer, tip)
-        self.seed = spin(0, 2**31 - 1, 1, "")
-        row(layout, tr("Seed"), self.seed, tr("The same seed gives the same split"))
-        self.licence = choice()
-        self.licence.setEditable(True)
-        self.licence.addItems(LICENCES)
-        self.licence.setCurrentIndex(-1)
-        self.licence.lineEdit().setPlaceholderText(tr("Choose, or type an SPDX id"))
-        self.licence.currentTextChanged.connect(self.panel.refresh)
-        tip = tr("Licence of images and labels together, as an SPDX id; written into every record")
-        row(layout, tr("Licenc&e"), self.licence, tip)
-        self.folder = QgsFileWidget()
-        self.folder.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
-        self.folder.lineEdit().setPlaceholderText(tr("A new folder under Save in"))
-        self.folder.fileChanged.connect(self.panel.refresh)
-        row(layout, tr("&Folder"), self.folder, tr("Where the chips go"), self.folder.lineEdit())
-        self.column.addLayout(layout)
+        self.column.addLayout(self.layout)
 
     def _build_run(self) -> None:
+        self.panel.step(
+            self.column,
+            tr("Preview the split"),
+            "concord:previewchips",
+            self._need_preview,
+            self.preview,
+            tr("Colour the chips on the map by their split; nothing is written into the set"),
+        )
         self.panel.step(
             self.column,
             tr("E&xport chips"),
@@ -125,15 +88,17 @@ class ExportSection(QObject):
     def updated(self) -> None:
         """Follow the layers that are open."""
         self.imagery.reload()
-        self.score.setEnabled(self.consensus.currentLayer() is not None)
+        known = self.consensus.currentLayer() is not None
+        for field in (self.score, self.options.low, self.options.below):
+            field.setEnabled(known)
 
     def suggest(self, consensus: QgsRasterLayer) -> None:
         """Use a fresh consensus as labels."""
         self.labels.setLayer(consensus)
         self.consensus.setLayer(consensus)
-        self.score.setEnabled(True)
+        self.updated()
 
-    def _need(self) -> str:
+    def _need_preview(self) -> str:
         self.imagery.reload()
         if not self.imagery.count():
             return tr("Open images, or load a scene first.")
@@ -141,10 +106,24 @@ class ExportSection(QObject):
             return tr("Tick the images that go into the chips.")
         if self.labels.currentLayer() is None:
             return tr("Open a class map, or build a consensus first.")
-        if not re.fullmatch(r"\d+(/\d+){1,2}", self.split.text().strip()):
+        if not re.fullmatch(r"\d+(/\d+){2}", self.split.text().strip()):
             return tr("Write the split as shares, such as 70/15/15.")
+        by_layer = self.options.split_by.currentData() == "layer"
+        if by_layer and self.options.split_layer.currentLayer() is None:
+            return tr("Choose the polygons that stay whole in one split.")
+        return ""
+
+    def _need(self) -> str:
+        problem = self._need_preview()
+        if problem:
+            return problem
+        if not ticked(self.formats):
+            return tr("Tick at least one format.")
         if not self.licence.currentText().strip():
             return tr("Choose the licence of the chips.")
+        date = self.date.text().strip()
+        if date and not re.fullmatch(r"\d{4}-\d\d-\d\d", date):
+            return tr("Write the date as 2024-01-31, or leave it empty.")
         return ""
 
     def _need_check(self) -> str:
@@ -158,31 +137,60 @@ class ExportSection(QObject):
             return chosen
         return self._last
 
-    def run(self) -> None:
-        """Run `concord:exportchips`."""
+    def _parameters(self) -> dict:
         parameters = {
             "IMAGERY": self.imagery.layers(),
             "LABELS": self.labels.currentLayer(),
-            "CHIP_SIZE": self.size.value(),
-            "STRIDE": self.stride.value() or self.size.value(),
-            "MIN_SCORE": self.score.value() / 100,
-            "MIN_LABELLED": self.labelled.value() / 100,
-            "SPLIT": self.split.text().strip(),
-            "SEED": self.seed.value(),
-            "LICENCE": self.licence.currentText().strip(),
-            "OUTPUT": self.folder.filePath() or self.panel.target("chips"),
+            **self.options.parameters(),
         }
         if self.consensus.currentLayer() is not None:
             parameters["CONSENSUS"] = self.consensus.currentLayer()
-        if self.block.value() > 0:
-            parameters["BLOCK"] = self.block.value()
-        if self.buffer.value() >= 0:
-            parameters["BUFFER"] = self.buffer.value()
+        else:
+            parameters["LOW"] = "keep"
+        return parameters
+
+    def preview(self) -> None:
+        """Run `concord:previewchips` and colour the canvas."""
+        stem = self.panel.target("split-preview")
+        report = stem + ".json"
+        parameters = {**self._parameters(), "OUTPUT": stem + ".gpkg", "REPORT": report}
+
+        def done(outcome: Outcome) -> None:
+            project = self.panel.project
+            for old in project.mapLayersByName(tr(PREVIEW)):
+                project.removeMapLayer(old.id())
+            path = str(outcome.results["OUTPUT"])
+            layers.style_chips(layers.add_vector(path, tr(PREVIEW), project))
+            self._tell(reports.read(report))
+            self.panel.say(tr("The split is on the map; nothing was written into a set."))
+
+        self.panel.launch("concord:previewchips", parameters, done)
+
+    def _tell(self, report: dict) -> None:
+        lines = []
+        for entry in report.get("splits", []):
+            lines.append(f"{entry['split']}: {entry['chips']:,}")
+        nearest = report.get("nearest_between_splits")
+        reach = report.get("autocorrelation_range")
+        text = ", ".join(lines)
+        if nearest is not None:
+            text += tr("; nearest distance {d:g}").format(d=nearest)
+        if reach:
+            text += tr("; labels resemble their neighbours up to about {r:g}").format(r=reach)
+        notes = report.get("warnings", [])
+        self.summary.setText("\n".join([text, *notes]))
+        self.summary.show()
+
+    def run(self) -> None:
+        """Run `concord:exportchips`."""
+        output = self.folder.filePath() or self.panel.target("chips")
+        parameters = {**self._parameters(), "OUTPUT": output}
         self.verdicts.show_verdicts([])
 
         def done(outcome: Outcome) -> None:
             self._last = str(outcome.results["OUTPUT"])
             self._show_chips(Path(self._last))
+            self._tell(reports.read(str(Path(self._last) / "manifest.json")).get("report", {}))
             self.panel.say(tr("Chips are in {folder}.").format(folder=self._last))
             self.panel.refresh()
 
@@ -211,27 +219,6 @@ class ExportSection(QObject):
 
         self.verdicts.show_verdicts([])
         self.panel.launch("concord:checkchips", parameters, done, show)
-
-
-def spin(low: int, high: int, start: int, suffix: str) -> QgsSpinBox:
-    """A whole number with its unit."""
-    box = QgsSpinBox()
-    box.setRange(low, high)
-    box.setValue(start)
-    box.setSuffix(suffix)
-    box.setClearValue(start)
-    return box
-
-
-def metres(start: float, low: float, special: str) -> QgsDoubleSpinBox:
-    """A length in map units; decimals suit degrees too. The lowest value reads `special`."""
-    box = QgsDoubleSpinBox()
-    box.setDecimals(4)
-    box.setRange(low, 1e7)
-    box.setSpecialValueText(special)
-    box.setValue(start)
-    box.setClearValue(start)
-    return box
 
 
 def is_consensus(layer) -> bool:

@@ -9,32 +9,55 @@ from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import QApplication
 
 from ..bridge.text import tr
+from .keys import PromptKeys
 
 ADD, REMOVE = 1, 0
-ACCEPT_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-DIGITS = {getattr(Qt.Key, f"Key_{n}"): n for n in range(1, 10)}
+MOST = 8  # points that a stroke becomes; the model is slow with more and no better
+CONTROL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+ALT = Qt.KeyboardModifier.AltModifier
 
 
 class PromptTool(QgsMapTool):
-    """Left click adds, right click removes, left drag makes a box; keys steer the proposal.
+    """Left click adds, right click removes, left drag makes a box, Shift and drag a stroke.
 
-    All coordinates are in the canvas CRS.
+    Keys steer the proposal; what a key means is PromptKeys'. All coordinates are in the canvas CRS.
     """
 
     clicked = pyqtSignal(QgsPointXY, int)
     boxed = pyqtSignal(QgsRectangle)
+    stroked = pyqtSignal(list)
+    pointed = pyqtSignal(QgsPointXY)
+    hovered = pyqtSignal(QgsPointXY)
+    left = pyqtSignal()
     accepted = pyqtSignal()
     dropped = pyqtSignal()
     undone = pyqtSignal()
     cycled = pyqtSignal(int)
+    grown = pyqtSignal(int)
+    similar = pyqtSignal()
     class_picked = pyqtSignal(int)
 
-    def __init__(self, canvas: QgsMapCanvas):
+    def __init__(self, canvas: QgsMapCanvas, keys: PromptKeys | None = None):
         super().__init__(canvas)
         self.setToolName(tr("Concord prompts"))
         self.setCursor(Qt.CursorShape.CrossCursor)
+        self.keys = keys or PromptKeys(self)
         self._pressed: QPoint | None = None
+        self._stroke: list[QPoint] | None = None
         self._band: QgsRubberBand | None = None
+        self._here: QgsPointXY | None = None
+        self._does = {
+            "accept": self.accepted.emit,
+            "drop": self._escape,
+            "undo": self.undone.emit,
+            "next": lambda: self.cycled.emit(1),
+            "previous": lambda: self.cycled.emit(-1),
+            "grow": lambda: self.grown.emit(1),
+            "shrink": lambda: self.grown.emit(-1),
+            "refine": self._refine,
+            "similar": self.similar.emit,
+        }
 
     def flags(self):
         return QgsMapTool.Flag.EditTool
@@ -43,18 +66,25 @@ class PromptTool(QgsMapTool):
         super().activate()
         # Tab would move the focus, and shortcuts of the window would take Esc and the digits.
         self.canvas().installEventFilter(self)
+        self.canvas().viewport().installEventFilter(self)
         self.canvas().setFocus()
 
     def deactivate(self) -> None:
         self.canvas().removeEventFilter(self)
+        self.canvas().viewport().removeEventFilter(self)
         self._forget_drag()
+        self.left.emit()
         super().deactivate()
 
     def eventFilter(self, watched, event) -> bool:  # noqa: N802 (Qt's name)
-        if event.type() == QEvent.Type.ShortcutOverride and self._action(event) is not None:
+        kind = event.type()
+        if kind == QEvent.Type.Leave:
+            self._here = None
+            self.left.emit()
+        elif kind == QEvent.Type.ShortcutOverride and self._action(event) is not None:
             event.accept()
             return True
-        if event.type() == QEvent.Type.KeyPress:
+        elif kind == QEvent.Type.KeyPress:
             action = self._action(event)
             if action is not None:
                 action()
@@ -63,23 +93,10 @@ class PromptTool(QgsMapTool):
 
     def _action(self, event):
         """What a key stands for, or None."""
-        free = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier
-        key = event.key()
-        if key == Qt.Key.Key_Backtab:
-            return lambda: self.cycled.emit(-1)
-        if event.modifiers() not in free:
-            return None
-        if key in ACCEPT_KEYS:
-            return self.accepted.emit
-        if key == Qt.Key.Key_Escape:
-            return self._escape
-        if key == Qt.Key.Key_Backspace:
-            return self.undone.emit
-        if key == Qt.Key.Key_Tab:
-            return lambda: self.cycled.emit(1)
-        if key in DIGITS:
-            return lambda: self.class_picked.emit(DIGITS[key])
-        return None
+        name = self.keys.name_of(event)
+        if name.startswith("class"):
+            return lambda: self.class_picked.emit(int(name[5:]))
+        return self._does.get(name)
 
     def _escape(self) -> None:
         if self._pressed is not None:
@@ -87,28 +104,28 @@ class PromptTool(QgsMapTool):
         else:
             self.dropped.emit()
 
+    def _refine(self) -> None:
+        if self._here is not None:
+            self.pointed.emit(self._here)
+
+    # mouse
+
     def canvasPressEvent(self, event: QgsMapMouseEvent) -> None:  # noqa: N802
         if event.button() == Qt.MouseButton.LeftButton:
             self._pressed = event.pos()
+            self._stroke = [event.pos()] if event.modifiers() & SHIFT else None
 
     def canvasMoveEvent(self, event: QgsMapMouseEvent) -> None:  # noqa: N802
-        if self._pressed is None or not self._is_drag(event.pos()):
+        self._here = self.toMapCoordinates(event.pos())
+        if self._pressed is None:
+            if event.buttons() == Qt.MouseButton.NoButton:
+                self.hovered.emit(self._here)
             return
-        if self._band is None:
-            self._band = QgsRubberBand(self.canvas(), QgsWkbTypes.GeometryType.PolygonGeometry)
-            self._band.setStrokeColor(QColor("#ffffff"))
-            self._band.setFillColor(QColor(255, 255, 255, 40))
-            self._band.setLineStyle(Qt.PenStyle.DashLine)
-            self._band.setWidth(2)
-        box = self._box(event.pos())
-        self._band.reset(QgsWkbTypes.GeometryType.PolygonGeometry)
-        for x, y in (
-            (box.xMinimum(), box.yMinimum()),
-            (box.xMinimum(), box.yMaximum()),
-            (box.xMaximum(), box.yMaximum()),
-            (box.xMaximum(), box.yMinimum()),
-        ):
-            self._band.addPoint(QgsPointXY(x, y))
+        if self._stroke is not None:
+            self._stroke.append(event.pos())
+            self._draw_stroke()
+        elif self._is_drag(event.pos()):
+            self._draw_box(self._box(event.pos()))
 
     def canvasReleaseEvent(self, event: QgsMapMouseEvent) -> None:  # noqa: N802
         if event.button() == Qt.MouseButton.RightButton:
@@ -117,25 +134,80 @@ class PromptTool(QgsMapTool):
         if event.button() != Qt.MouseButton.LeftButton or self._pressed is None:
             return
         if self._is_drag(event.pos()):
-            box = self._box(event.pos())
+            box, stroke = self._box(event.pos()), self._stroke
             self._forget_drag()
-            if box.width() > 0 and box.height() > 0:
+            if stroke is not None:
+                self.stroked.emit(self._spread([*stroke, event.pos()]))
+            elif box.width() > 0 and box.height() > 0:
                 self.boxed.emit(box)
             return
         point = self.toMapCoordinates(self._pressed)
         self._forget_drag()
-        self.clicked.emit(point, ADD)
+        if event.modifiers() & ALT:
+            self.pointed.emit(point)
+        else:
+            self.clicked.emit(point, REMOVE if event.modifiers() & CONTROL else ADD)
+
+    def wheelEvent(self, event) -> None:  # noqa: N802
+        if event.modifiers() & SHIFT:
+            turn = event.angleDelta().y() or event.angleDelta().x()
+            if turn:
+                self.grown.emit(1 if turn > 0 else -1)
+            event.accept()
+        else:
+            event.ignore()  # the canvas zooms
 
     def _is_drag(self, position: QPoint) -> bool:
-        moved = (position - self._pressed).manhattanLength()
-        return moved >= QApplication.startDragDistance()
+        reached = max(
+            (spot - self._pressed).manhattanLength() for spot in [position, *(self._stroke or ())]
+        )
+        return reached >= QApplication.startDragDistance()
 
     def _box(self, position: QPoint) -> QgsRectangle:
         first = self.toMapCoordinates(self._pressed)
         return QgsRectangle(first, self.toMapCoordinates(position))
 
+    def _spread(self, stroke: list[QPoint]) -> list:
+        """At most MOST points, evenly spaced along a stroke."""
+        lengths = [0.0]
+        for one, other in zip(stroke, stroke[1:]):
+            lengths.append(lengths[-1] + (other - one).manhattanLength())
+        count = max(2, min(MOST, int(lengths[-1] // 12) + 1))
+        wanted = [lengths[-1] * i / (count - 1) for i in range(count)]
+        nearest = [min(range(len(lengths)), key=lambda k: abs(lengths[k] - w)) for w in wanted]
+        return [self.toMapCoordinates(stroke[k]) for k in dict.fromkeys(nearest)]
+
+    # what is being dragged
+
+    def _fresh_band(self, kind) -> QgsRubberBand:
+        if self._band is None:
+            self._band = QgsRubberBand(self.canvas(), kind)
+            self._band.setStrokeColor(QColor("#ffffff"))
+            self._band.setFillColor(QColor(255, 255, 255, 40))
+            self._band.setWidth(2)
+        self._band.reset(kind)
+        return self._band
+
+    def _draw_box(self, box: QgsRectangle) -> None:
+        band = self._fresh_band(QgsWkbTypes.GeometryType.PolygonGeometry)
+        band.setLineStyle(Qt.PenStyle.DashLine)
+        for x, y in (
+            (box.xMinimum(), box.yMinimum()),
+            (box.xMinimum(), box.yMaximum()),
+            (box.xMaximum(), box.yMaximum()),
+            (box.xMaximum(), box.yMinimum()),
+        ):
+            band.addPoint(QgsPointXY(x, y))
+
+    def _draw_stroke(self) -> None:
+        band = self._fresh_band(QgsWkbTypes.GeometryType.LineGeometry)
+        band.setStrokeColor(QColor("#41e06f"))
+        band.setWidth(5)
+        for spot in self._stroke:
+            band.addPoint(self.toMapCoordinates(spot))
+
     def _forget_drag(self) -> None:
-        self._pressed = None
+        self._pressed = self._stroke = None
         if self._band is not None:
             self.canvas().scene().removeItem(self._band)
             self._band = None

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.core import QgsRasterLayer
-from qgis.gui import QgsDoubleSpinBox, QgsFileWidget
+from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer
+from qgis.gui import QgsDoubleSpinBox, QgsFileWidget, QgsProjectionSelectionWidget
 from qgis.PyQt.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QHeaderView,
     QMenu,
     QToolButton,
 )
 
-from ..bridge import layers
+from ..bridge import layers, scenes, views
 from ..bridge.text import tr
 from . import reports, sample
 from .lists import Table
 from .panel import Panel
 from .runner import Outcome
+from .scene_derived import DerivedField
+from .scene_profile import Looks
 from .widgets import ExtentChooser, LayerCombo, choice, form, note, row, side_by_side
 
 
@@ -49,6 +52,15 @@ class ScenePanel(Panel):
             self.sensor,
             tr("Says which band is which, and how numbers become reflectance or decibels"),
         )
+        self.derived = DerivedField()
+        tip = tr("Indices, radar filters, terrain and sharpened bands that are added to the scene")
+        row(layout, tr("&Derived"), self.derived, tip, self.derived.edit)
+        self.virtual = QCheckBox(tr("&Keep the files where they are (virtual stack)"))
+        self.virtual.setToolTip(
+            tr("Nothing is copied: the scene reads the files themselves, only what must be "
+               "computed is written")
+        )  # fmt: skip
+        layout.addRow(self.virtual)
         column.addLayout(layout)
         self._build_grid()
         self.step(
@@ -115,6 +127,12 @@ class ScenePanel(Panel):
         self.resolution.setSpecialValueText(tr("Finest file's"))
         tip = tr("Pixel size in the units of the scene's CRS")
         row(layout, tr("&Pixel size"), self.resolution, tip)
+        self.crs = QgsProjectionSelectionWidget()
+        self.crs.setOptionVisible(QgsProjectionSelectionWidget.CrsOption.CrsNotSet, True)
+        self.crs.setNotSetText(tr("That of the finest file"))
+        self.crs.setCrs(QgsCoordinateReferenceSystem())
+        tip = tr("Coordinate reference system of the scene; metres suit terrain and windows")
+        row(layout, tr("C&RS"), self.crs, tip)
         self.extent = ExtentChooser(self.iface.mapCanvas())
         self.extent.combo.setItemText(1, tr("All of the files"))
         self.extent.combo.setCurrentIndex(1)
@@ -140,10 +158,26 @@ class ScenePanel(Panel):
         self.table = Table([tr("Band"), tr("Unit"), tr("From"), tr("Resampling")])
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        self.why = note()
+        self.why.hide()
         self.assumed = note()
         self.assumed.hide()
+        self.looks = Looks(self.iface.mapCanvas(), self.shown.currentLayer, self._add_views)
+        column.addWidget(self.looks)
+        column.addWidget(self.why)
         column.addWidget(self.table)
         column.addWidget(self.assumed)
+
+    def _add_views(self) -> None:
+        layer = self.shown.currentLayer()
+        if layer is not None:
+            self._guarded(lambda: views.add_views(layer, self.project))
+
+    def release(self) -> None:
+        """Also takes the map tool off the canvas."""
+        if not self._released:
+            self.looks.release()
+        super().release()
 
     def updated(self) -> None:
         if self.sensor.count() == 1:
@@ -160,15 +194,20 @@ class ScenePanel(Panel):
         current = self.composite.currentText()
         self.composite.clear()
         if isinstance(layer, QgsRasterLayer) and layer.isValid() and layer.bandCount():
-            for item in layers.composites(layer):
-                self.composite.addItem(item.title, item.bands)
+            for item in views.views(layer) or layers.composites(layer):
+                self.composite.addItem(item.title, item)
         self.composite.setCurrentIndex(max(0, self.composite.findText(current)))
         self.composite.setEnabled(self.composite.count() > 0)
+        self.looks.setEnabled(self.composite.count() > 0)
 
     def _show_composite(self, _index: int) -> None:
         layer = self.shown.currentLayer()
         if layer is not None:
-            layers.style_composite(layer, self.composite.currentData())
+            chosen = self.composite.currentData()
+            if isinstance(chosen, views.View):
+                views.show(layer, chosen)
+            else:
+                layers.style_composite(layer, chosen.bands)
             layer.triggerRepaint()
             layer.emitStyleChanged()
 
@@ -191,7 +230,7 @@ class ScenePanel(Panel):
         parameters = {
             "INPUT": chosen,
             "SENSOR": "auto" if sample_run else self.sensor.currentData(),
-            "OUTPUT": stem + ".tif",
+            "OUTPUT": stem + (".vrt" if self.virtual.isChecked() and not sample_run else ".tif"),
             "REPORT": stem + ".json",
         }
         if not sample_run:
@@ -199,12 +238,21 @@ class ScenePanel(Panel):
             parameters["EXTENT"] = self.extent.value()
             if self.resolution.value() > 0:
                 parameters["RESOLUTION"] = self.resolution.value()
+            if self.crs.crs().isValid():
+                parameters["CRS"] = self.crs.crs()
+            parameters["DERIVED"] = ";".join(self.derived.names()) or None
         parameters = {key: value for key, value in parameters.items() if value is not None}
 
         def done(outcome: Outcome) -> None:
             layer = layers.add_raster(outcome.results["OUTPUT"], name, "scene", self.project)
             report = reports.of(outcome)
+            scenes.remember(layer, report)
+            self._remember_choice(chosen, parameters["SENSOR"])
             self.show_report(report)
+            first = next(iter(views.views(layer)), None)
+            if first is not None and first.kind != "composite":
+                views.show(layer, first)
+            self.looks.profile.add([])
             self.shown.setLayer(layer)
             self._look_at(layer)
             self.say(
@@ -216,6 +264,14 @@ class ScenePanel(Panel):
                 then(layer)
 
         self.launch("concord:loadscene", parameters, done)
+
+    def _remember_choice(self, chosen: list[str], sensor: str) -> None:
+        """Open layers of the files keep the user's own word on their sensor."""
+        if sensor == "auto":
+            return
+        for layer in self.project.mapLayers().values():
+            if isinstance(layer, QgsRasterLayer) and layer.source() in chosen:
+                scenes.correct_sensor(layer, sensor)
 
     def _look_at(self, layer: QgsRasterLayer) -> None:
         self.iface.setActiveLayer(layer)
@@ -232,10 +288,17 @@ class ScenePanel(Panel):
         rows, tips = [], {}
         for line, band in enumerate(bands):
             source = str(band.get("source") or "")
-            cells = (band.get("name"), band.get("unit"), Path(source).name, band.get("resampling"))
+            told = source if band.get("sensor") == "derived" else Path(source).name
+            cells = (band.get("name"), band.get("unit"), told, band.get("resampling"))
             rows.append([text or "–" for text in cells])
             tips[(line, 2)] = source
         self.table.fill(rows, tips)
+        reasons = [
+            tr("{title}: {reason}.").format(title=s.get("title"), reason=s.get("reason"))
+            for s in report.get("sensors", [])
+        ]
+        self.why.setText("\n".join(reasons))
+        self.why.setVisible(bool(reasons))
         warnings = [str(text) for text in report.get("warnings", [])]
         self.assumed.setText("\n".join(f"• {text}" for text in warnings))
         self.assumed.setVisible(bool(warnings))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -81,17 +82,21 @@ def test_features_are_what_they_say():
     assert plan.columns("red") == [0, 3, 5] and plan.columns("ndvi") == [2]
 
 
-def test_pairs_are_the_engines_indices():
-    from concord.plugin.engine import indices
+def test_pairs_are_the_engines_derived_bands():
+    from concord.plugin.engine import derive
 
+    class Named:
+        names = ["green", "red", "nir", "swir16", "swir22", "vv", "vh"]
+        sources = {name: SimpleNamespace(unit="reflectance") for name in names}
+
+    image = np.array([[[0.3]], [[0.1]]], np.float32)
     for name, (one, other, _) in features.PAIRS.items():
-        assert indices.INDICES[name].needs == (one, other)
-        image = np.array([[[0.3]], [[0.1]]], np.float32)
+        band = derive.plan([name], Named)[0]
+        assert set(band.needs) == {one, other}
         plan = features.plan((one, other), (name,), (), image)
         made = features.feature_session(plan).run(None, {features.INPUT: image[None]})[0][0]
-        assert made[2, 0, 0] == pytest.approx(
-            float(indices.INDICES[name].formula(image[0], image[1])[0, 0]), abs=1e-6
-        )
+        wanted = band.compute({one: image[0], other: image[1]})
+        assert made[2, 0, 0] == pytest.approx(float(wanted[0, 0]), abs=1e-6)
 
 
 def test_blocks_are_never_in_two_folds():

@@ -101,4 +101,4 @@ def test_vector_styles(qgis_app):
     layers.style_labels(layer, SCHEME)
     assert [e.name for e in layers.entries_of_labels(layer)] == ["water", "trees"]
     layers.style_chips(layer)
-    assert [c.label() for c in layer.renderer().categories()][:3] == ["train", "val", "test"]
+    assert [c.label() for c in layer.renderer().categories()][:3] == ["train", "validate", "test"]

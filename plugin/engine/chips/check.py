@@ -1,9 +1,10 @@
-"""Checking a chip set that somebody exported: files, georeference, codes, splits, STAC."""
+"""Checking a chip set that somebody exported: files, georeference, codes, splits, every format."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,10 @@ from .. import files, rasters
 from ..errors import ConcordError
 from ..progress import SILENT, Progress
 from ..taxonomy import IGNORE, NO_DATA
-from . import describe, split
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong: what kind, in which file, in words."""
-
-    kind: str
-    file: str
-    detail: str
+from . import leaks, schemas, split
+from .leaks import Checked, Finding
+from .store import MANIFEST
+from .writers import REGISTRY
 
 
 def check(folder: str, progress: Progress = SILENT) -> dict:
@@ -33,17 +28,36 @@ def check(folder: str, progress: Progress = SILENT) -> dict:
     root = Path(folder)
     if not root.is_dir():
         raise ConcordError(f"{folder} is no folder; choose the folder of a chip set.")
-    if not (root / describe.MANIFEST).is_file():
-        raise ConcordError(
-            f"{folder} holds no {describe.MANIFEST}; choose a set exported by Concord."
-        )
-    manifest = _mapping(files.read_json(root / describe.MANIFEST), root / describe.MANIFEST)
+    if not (root / MANIFEST).is_file():
+        raise ConcordError(f"{folder} holds no {MANIFEST}; choose a set exported by Concord.")
+    manifest = _mapping(files.read_json(root / MANIFEST), root / MANIFEST)
+    names = _formats(manifest)
     findings = _files(root, manifest, progress.part(0, 40))
-    chips, more = _items(root, progress.part(40, 95))
-    findings += more
-    findings += _splits(chips, manifest)
+    codes, problems = _codes(root)
+    findings += problems
+    chips = _indexed(root)
+    if "native" in names and codes is not None:
+        chips, more = _items(root, codes, progress.part(40, 80))
+        findings += more
+        findings += [Finding("stac", "collection.json", e) for e in _collection_problems(root)]
+    findings += _written_formats(root, names, codes or set(), progress.part(80, 98))
+    findings += leaks.findings_of(chips, manifest)
     findings += _counts(root, chips, manifest)
-    verdicts = [
+    return {
+        "folder": str(folder),
+        "passed": not findings,
+        "chips": len(chips),
+        "formats": names,
+        "files": len(manifest.get("files") or {}),
+        "findings": [asdict(f) for f in findings[:1000]],
+        "finding_count": len(findings),
+        "verdicts": _verdicts(findings, manifest),
+        "notes": _notes(manifest),
+    }
+
+
+def _verdicts(findings: list, manifest: dict) -> list:
+    return [
         {
             "level": "red" if any(f.kind == kind for f in findings) else "green",
             "what": title,
@@ -54,20 +68,63 @@ def check(folder: str, progress: Progress = SILENT) -> dict:
             ("georeference", "Georeference", "every chip lies where its item says"),
             ("codes", "Codes", "every code is in the taxonomy"),
             ("leak", "Splits", "no chip of one split overlaps or nears another"),
-            ("stac", "STAC", "every item is complete"),
+            ("stac", "STAC", "every item fits the schemas"),
+            ("format", "Formats", "every format can be read"),
             ("counts", "Counts", "index, items and manifest agree"),
             ("licence", "Licence", str(manifest.get("licence", ""))),
         )
     ]
-    return {
-        "folder": str(folder),
-        "passed": not findings,
-        "chips": len(chips),
-        "files": len(manifest.get("files") or {}),
-        "findings": [asdict(f) for f in findings[:1000]],
-        "finding_count": len(findings),
-        "verdicts": verdicts,
-    }
+
+
+def _notes(manifest: dict) -> list:
+    """What is no fault and yet worth knowing."""
+    report = manifest.get("report")
+    report = report if isinstance(report, dict) else {}
+    reach, buffer = report.get("autocorrelation_range"), report.get("buffer")
+    if isinstance(reach, (int, float)) and isinstance(buffer, (int, float)) and buffer < reach:
+        return [f"Labels resemble their neighbours up to {reach:g}, the buffer is {buffer:g}."]
+    return []
+
+
+def _formats(manifest: dict) -> list:
+    """The formats that the manifest names; sets of the first version are native."""
+    settings = manifest.get("settings")
+    names = settings.get("formats") if isinstance(settings, dict) else None
+    return [n for n in names if n in REGISTRY] if isinstance(names, list) else ["native"]
+
+
+def _codes(root: Path) -> tuple:
+    """(class codes or None, findings)."""
+    try:
+        found = {int(c["code"]) for c in files.read_json(root / "classes.json")["classes"]}
+        return found, []
+    except (ConcordError, KeyError, TypeError, ValueError):
+        return None, [Finding("codes", "classes.json", "missing or damaged")]
+
+
+def _written_formats(root: Path, names: list, codes: set, progress: Progress) -> list:
+    found = []
+    for done, name in enumerate(names):
+        progress.report(done, len(names), f"Checking {REGISTRY[name].title}", "formats")
+        folder = root / REGISTRY[name].folder
+        try:
+            found += [Finding(*problem) for problem in REGISTRY[name].check(folder, codes)]
+        except (ConcordError, OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            found.append(Finding("format", name, f"cannot be read ({error})"))
+    return found
+
+
+def _indexed(root: Path) -> list:
+    """The chips of index.csv, for sets without items."""
+    try:
+        with open(root / "index.csv", encoding="utf-8", newline="") as text:
+            return [
+                Checked(row["id"], row["split"],
+                         tuple(float(row[k]) for k in ("left", "bottom", "right", "top")), "")
+                for row in csv.DictReader(text)
+            ]  # fmt: skip
+    except (OSError, KeyError, TypeError, ValueError):
+        return []
 
 
 def _mapping(value, path) -> dict:
@@ -83,10 +140,10 @@ def _inside(root: Path, name: str) -> Path | None:
 
 
 def _files(root: Path, manifest: dict, progress: Progress) -> list:
-    listed = _mapping(manifest.get("files") or {}, root / describe.MANIFEST)
+    listed = _mapping(manifest.get("files") or {}, root / MANIFEST)
     found = []
     if not listed:
-        found.append(Finding("files", describe.MANIFEST, "it lists no files"))
+        found.append(Finding("files", MANIFEST, "it lists no files"))
     for done, (name, digest) in enumerate(listed.items()):
         progress.report(done, len(listed), "Checking files", "files")
         path = _inside(root, name)
@@ -97,28 +154,16 @@ def _files(root: Path, manifest: dict, progress: Progress) -> list:
         elif files.sha256(path) != digest:
             found.append(Finding("files", name, "changed since the export"))
     present = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
-    for name in sorted(present - set(listed) - {describe.MANIFEST}):
+    for name in sorted(present - set(listed) - {MANIFEST}):
         if not name.endswith(".aux.xml"):  # statistics that a viewer left behind
             found.append(Finding("files", name, "not in the manifest"))
     if not str(manifest.get("licence") or "").strip():
-        found.append(Finding("licence", describe.MANIFEST, "no licence"))
+        found.append(Finding("licence", MANIFEST, "no licence"))
     return found
 
 
-@dataclass(frozen=True)
-class _Checked:
-    id: str
-    split: str
-    bounds: tuple
-    digest: str
-
-
-def _items(root: Path, progress: Progress) -> tuple:
-    codes = {NO_DATA, IGNORE}
-    try:
-        codes |= {int(c["code"]) for c in files.read_json(root / "classes.json")["classes"]}
-    except (ConcordError, KeyError, TypeError, ValueError):
-        return [], [Finding("codes", "classes.json", "missing or damaged")]
+def _items(root: Path, known: set, progress: Progress) -> tuple:
+    codes = {NO_DATA, IGNORE} | known
     chips, findings = [], []
     paths = sorted((root / "chips").glob("*/*.json"))
     for done, path in enumerate(paths):
@@ -137,12 +182,8 @@ def _items(root: Path, progress: Progress) -> tuple:
 
 
 def _stac_problems(item: dict, path: Path) -> list:
+    problems = list(schemas.problems(item, "item"))
     properties = item.get("properties") or {}
-    problems = [
-        f"lacks {key}"
-        for key in ("type", "stac_version", "id", "geometry", "bbox", "assets", "links")
-        if item.get(key) is None
-    ]
     dated = properties.get("datetime") or (
         properties.get("start_datetime") and properties.get("end_datetime")
     )
@@ -150,39 +191,60 @@ def _stac_problems(item: dict, path: Path) -> list:
         problems.append("has neither datetime nor an interval")
     if properties.get("ml-aoi:split") not in split.SPLITS:
         problems.append(f"has the split '{properties.get('ml-aoi:split')}'")
-    for key in ("label:description", "label:type", "label:classes"):
-        if not properties.get(key):
-            problems.append(f"lacks {key}")
     if item.get("id") != path.stem:
         problems.append("has another id than its file")
     return problems
 
 
+def _collection_problems(root: Path) -> list:
+    try:
+        collection = files.read_json(root / "collection.json")
+        return list(schemas.problems(collection, "collection"))
+    except (ConcordError, TypeError, AttributeError) as error:
+        return [f"cannot be read ({error})"]
+
+
 def _chip(root: Path, path: Path, item: dict, codes: set) -> tuple:
     properties = item["properties"]
-    problems, digest = [], ""
+    problems, pixels = [], hashlib.sha256()
     bounds = tuple(float(v) for v in properties["proj:bbox"])
+    varied = False
     for key, asset in item["assets"].items():
         place = _inside(root, (path.parent / asset["href"]).relative_to(root).as_posix())
         if place is None or not place.is_file():
             problems.append(("files", f"asset {key} is missing"))
             continue
-        info = rasters.info(place)
-        tolerance = info.grid.pixel_size[0] * 0.01
-        wanted = [float(v) for v in properties["proj:transform"]]
-        shape = [info.grid.height, info.grid.width]
-        if shape != properties["proj:shape"] or not np.allclose(
-            info.grid.transform, wanted[:6], rtol=0, atol=tolerance
-        ):
-            problems.append(("georeference", f"asset {key} does not lie where the item says"))
-        crs = properties.get("proj:code") or properties.get("proj:wkt2") or ""
-        if not rasters.same_crs(info.grid.crs, crs):
-            problems.append(("georeference", f"asset {key} has another CRS than the item"))
+        # An asset of another resolution says itself where it lies.
+        problems += _misplaced(key, rasters.info(place).grid, {**properties, **asset})
         if key == "labels":
             problems += _code_problems(rasters.read(place)[0], codes)
-        elif "data" in asset.get("roles", ()) and not digest and key != "consensus":
-            digest = hashlib.sha256(rasters.read(place).tobytes()).hexdigest()
-    return _Checked(item["id"], properties.get("ml-aoi:split", ""), bounds, digest), problems
+        elif asset.get("roles") == ["data"]:
+            values = rasters.read(place)
+            pixels.update(values.tobytes())
+            varied = varied or _varies(values)
+    # Chips without a feature, all sea or all empty, are alike and no twins.
+    digest = pixels.hexdigest() if varied else ""
+    return Checked(item["id"], properties.get("ml-aoi:split", ""), bounds, digest), problems
+
+
+def _varies(values: np.ndarray) -> bool:
+    bands = (band[np.isfinite(band)] for band in values)
+    return any(band.size and band.min() < band.max() for band in bands)
+
+
+def _misplaced(key: str, grid, stated: dict) -> list:
+    tolerance = grid.pixel_size[0] * 0.01
+    wanted = [float(v) for v in stated["proj:transform"]][:6]
+    crs = stated.get("proj:code") or stated.get("proj:wkt2") or ""
+    problems = []
+    same = [grid.height, grid.width] == stated["proj:shape"]
+    for own, said in ((grid.transform, wanted), (grid.bounds, stated["proj:bbox"])):
+        same = same and np.allclose(own, said, rtol=0, atol=tolerance)
+    if not same:
+        problems.append(("georeference", f"asset {key} does not lie where the item says"))
+    if not rasters.same_crs(grid.crs, crs):
+        problems.append(("georeference", f"asset {key} has another CRS than the item"))
+    return problems
 
 
 def _code_problems(labels: np.ndarray, codes: set) -> list:
@@ -190,48 +252,23 @@ def _code_problems(labels: np.ndarray, codes: set) -> list:
     return [("codes", f"code {unknown[0]} is not in the taxonomy")] if unknown else []
 
 
-def _splits(chips: list, manifest: dict) -> list:
-    try:
-        buffer = float((manifest.get("settings") or {}).get("buffer") or 0.0)
-    except (TypeError, ValueError):
-        buffer = 0.0
-    findings = []
-    boxes = np.array([c.bounds for c in chips]).reshape(-1, 4)
-    names = np.array([c.split for c in chips])
-    for chip in chips:
-        gaps = split.distance(np.array(chip.bounds), boxes)
-        other = names != chip.split
-        for index in np.flatnonzero(other & (gaps < 0)):
-            detail = f"{chip.split} chip overlaps {chips[index].id} of {chips[index].split}"
-            findings.append(Finding("leak", chip.id, detail))
-        near = other & (gaps >= 0) & (gaps < buffer * (1 - 1e-6))
-        for index in np.flatnonzero(near):
-            detail = f"{gaps[index]:g} from {chips[index].id} of another split, buffer {buffer:g}"
-            findings.append(Finding("leak", chip.id, detail))
-    return findings + _twins(chips)
-
-
-def _twins(chips: list) -> list:
-    """Chips of different splits with the very same pixels."""
-    seen: dict = {}
-    findings = []
-    for chip in chips:
-        other = seen.setdefault(chip.digest, chip)
-        if chip.digest and other.split != chip.split:
-            detail = f"same pixels as {other.id} of {other.split}"
-            findings.append(Finding("leak", chip.id, detail))
-    return findings
-
-
 def _counts(root: Path, chips: list, manifest: dict) -> list:
-    stated = (manifest.get("report") or {}).get("chips")
+    report = manifest.get("report")
+    stated = report.get("chips") if isinstance(report, dict) else None
     findings = []
     if stated != len(chips):
         detail = f"the manifest says {stated} chips, {len(chips)} are there"
-        findings.append(Finding("counts", describe.MANIFEST, detail))
+        findings.append(Finding("counts", MANIFEST, detail))
     index = root / "index.csv"
-    if index.is_file():
-        rows = max(0, len(index.read_text(encoding="utf-8").splitlines()) - 1)
-        if rows != len(chips):
-            findings.append(Finding("counts", "index.csv", f"{rows} rows for {len(chips)} chips"))
+    if not index.is_file():
+        return findings
+    with open(index, encoding="utf-8", newline="") as f:
+        rows = {row.get("id"): row.get("split") for row in csv.DictReader(f)}
+    if len(rows) != len(chips):
+        detail = f"{len(rows)} rows for {len(chips)} chips"
+        findings.append(Finding("counts", "index.csv", detail))
+    for chip in chips:
+        if rows.get(chip.id) != chip.split:
+            detail = f"the item says {chip.split}, the index {rows.get(chip.id)}"
+            findings.append(Finding("counts", chip.id, detail))
     return findings

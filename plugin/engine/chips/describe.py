@@ -1,182 +1,239 @@
-"""What stands beside the chips: collection, splits, index, classes, datasheet, manifest."""
+"""What stands beside the chips: splits, index, classes, captions, datasheet, manifest."""
 
 from __future__ import annotations
 
-import csv
-import io
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import files
-from ..grid import Grid
-from ..taxonomy import Taxonomy
-from . import split, stac
+import numpy as np
 
-MANIFEST = "manifest.json"
-VERSION = 1
+from .. import files, rasters
+from ..grid import Grid
+from . import audit, captions, croissant, curate, datasheet, split, stac, tables
+from .store import MANIFEST, Store
+from .writers import base
+
+VERSION = 2
 
 
 @dataclass(frozen=True)
 class Context:
-    """What was asked and assumed in an export."""
+    """What was asked, planned and read in an export."""
 
-    scheme: Taxonomy
-    grid: Grid
-    wish: object
-    block: float
-    buffer: float
+    setup: base.Setup
+    layout: object
     imagery: list
-    labels: str
+    labels: object
     consensus: str | None
-    images: list
-    dates: list
+    formats: list
+
+    @property
+    def wish(self):
+        return self.setup.wish
+
+    @property
+    def inputs(self) -> list:
+        """Paths of everything that was read."""
+        labels = self.labels if isinstance(self.labels, (str, Path)) else None
+        found = [*self.imagery, labels, self.consensus]
+        found += [self.wish.grid, self.wish.agreement, self.wish.clear, self.wish.votes]
+        return list(dict.fromkeys(str(path) for path in found if path))
 
 
-def finish(folder: Path, kept: list, rejected: list, context: Context) -> dict:
-    """Write every file that describes the set, the manifest last; return the report."""
-    features = [_feature(p, context.grid) for p in kept]
-    boxes = [feature["bbox"] for feature in features]
-    title = f"Chips of {Path(context.labels).stem}"
-    files.write_json(
-        folder / "collection.json",
-        stac.collection(kept, boxes, title, context.wish.licence, context.dates),
-    )
-    files.write_json(folder / "splits.geojson", {"type": "FeatureCollection", "features": features})
-    files.write_json(folder / "classes.json", context.scheme.as_json())
-    files.write_text(folder / "index.csv", _index(kept))
-    rows = [("id", "reason"), *sorted(rejected)]
-    files.write_text(folder / "rejected.csv", _csv(rows))
-    report = _report(kept, rejected, context)
-    files.write_text(folder / "DATASHEET.md", _datasheet(report, context))
-    files.write_json(folder / MANIFEST, _manifest(folder, report, context))
+def finish(store: Store, context: Context) -> dict:
+    """Stage every file that describes the set, the manifest last; return the report."""
+    refused = dict(store.refused())
+    kept = [p for p in context.layout.kept if p.chip.id not in refused]
+    rejected = sorted([*context.layout.rejected, *refused.items()])
+    grid, setup = context.setup.grid, context.setup
+    report = report_of(context.layout, context.wish, kept, rejected)
+    for entry in context.formats:
+        for name, pieces in entry.finish(store.entries, setup):
+            store.put_set_file(f"{entry.folder}{name}", pieces)
+    store.put_set_file("splits.geojson", _splits(kept, grid))
+    store.put_set_file("classes.json", base.dumps(setup.scheme.as_json()))
+    index, data = _index(kept, context.wish.index)
+    digest = store.put_set_file(index, data)
+    store.put_set_file("rejected.csv", tables.csv_lines(("id", "reason"), rejected))
+    if context.wish.captions:
+        store.put_set_file("captions.jsonl", captions.lines(kept, context))
+    if any(entry.id == "native" for entry in context.formats):
+        text = croissant.document(context, kept, report, index, digest)
+        store.put_set_file("croissant.json", base.dumps(text))
+    inputs = _inputs(context)
+    store.put_set_file("DATASHEET.md", datasheet.text(report, context, inputs))
+    store.put_set_file(MANIFEST, _manifest(store, report, context, inputs))
     return report
 
 
-def _feature(p, grid: Grid) -> dict:
+def feature(p, grid: Grid) -> dict:
+    """A chip's outline with its split."""
     geometry, bbox = stac.footprint(p.chip.bounds, grid.crs)
     properties = {
         "id": p.chip.id,
         "split": p.split,
-        "block": f"{p.block[0]} {p.block[1]}",
+        "block": " ".join(str(part) for part in p.block),
         "labelled_share": round(p.content.labelled, 6),
         "mean_posterior": None if p.content.score is None else round(p.content.score, 6),
     }
+    if p.domain:
+        properties["domain"] = p.domain
     return {"type": "Feature", "bbox": bbox, "geometry": geometry, "properties": properties}
 
 
-def _csv(rows) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+def _splits(kept: list, grid: Grid) -> Iterator:
+    yield '{"type": "FeatureCollection", "features": '
+    yield from base.json_list(feature(p, grid) for p in kept)
+    yield "}\n"
 
 
-def _index(kept: list) -> str:
-    head = ("id", "split", "left", "bottom", "right", "top", "labelled_share", "mean_posterior")
-    rows = [head]
-    for p in kept:
-        score = "" if p.content.score is None else f"{p.content.score:.6f}"
-        bounds = [repr(float(v)) for v in p.chip.bounds]
-        rows.append((p.chip.id, p.split, *bounds, f"{p.content.labelled:.6f}", score))
-    return _csv(rows)
+_HEAD = ("id", "split", "left", "bottom", "right", "top", "labelled_share", "mean_posterior")
 
 
-def _report(kept: list, rejected: list, context: Context) -> dict:
+def _index(kept: list, kind: str) -> tuple:
+    """(file name, content) of the table of chips."""
+    if kind == "parquet":
+        columns = {name: [] for name in _HEAD}
+        for p in kept:
+            values = (p.chip.id, p.split, *map(float, p.chip.bounds), p.content.labelled,
+                      p.content.score)  # fmt: skip
+            for name, value in zip(_HEAD, values):
+                columns[name].append(value)
+        return "index.parquet", tables.parquet(columns)
+    rows = (
+        (p.chip.id, p.split, *(repr(float(v)) for v in p.chip.bounds), f"{p.content.labelled:.6f}",
+         "" if p.content.score is None else f"{p.content.score:.6f}")
+        for p in kept
+    )  # fmt: skip
+    return "index.csv", tables.csv_lines(_HEAD, rows)
+
+
+def report_of(layout, wish, kept: list, rejected: list) -> dict:
+    """The figures of a set or of a preview."""
+    scheme = layout.scheme
     per_split = []
     for name in split.SPLITS:
         own = [p for p in kept if p.split == name]
-        counts = sum(p.content.counts for p in own) if own else None
-        per_split.append(
-            {
-                "split": name,
-                "chips": len(own),
-                "classes": {
-                    c.name: int(counts[c.code]) if own else 0 for c in context.scheme.classes
-                },
-            }
-        )
+        classes = curate.histogram(own, scheme)
+        per_split.append({"split": name, "chips": len(own), "classes": classes})
+    values = {
+        "chips": len(kept),
+        "rejected": len(rejected),
+        "reasons": _reasons(rejected),
+        "splits": per_split,
+        "nearest_between_splits": split.nearest_distance(kept),
+        "autocorrelation_range": layout.autocorrelation,
+        "shared_scenes": audit.shared_scenes(kept, layout.images),
+        "block": layout.block,
+        "buffer": layout.buffer,
+        "split_by": wish.split_by,
+        "domains": _domains(kept),
+        "chip_size": wish.size,
+        "licence": wish.licence,
+        "curated": layout.dropped,
+        "histogram_before": layout.before,
+        "histogram_after": curate.histogram(kept, scheme),
+    }
+    values["warnings"] = _warnings(values, layout, scheme)
+    return values
+
+
+def _domains(kept: list) -> dict:
+    found: dict = {}
+    for p in kept:
+        if p.domain:
+            found.setdefault(p.domain, p.split)
+    return dict(sorted(found.items()))
+
+
+def _warnings(values: dict, layout, scheme) -> list:
+    per_split = values["splits"]
     warnings = [
         f"{entry['split']} has no pixel of {name}"
         for entry in per_split if entry["chips"]
         for name, count in entry["classes"].items()
         if not count and any(other["classes"][name] for other in per_split)
     ]  # fmt: skip
-    if not any(context.dates):
+    several = sum(bool(entry["chips"]) for entry in per_split) > 1
+    reach = values["autocorrelation_range"]
+    if several and reach and layout.buffer < reach:
+        warnings.append(
+            f"Labels resemble their neighbours up to about {reach:g} map units, the buffer is "
+            f"{layout.buffer:g}; test scores may be too good."
+        )
+    if not any(layout.dates):
         warnings.append("The date of the images is not known; give DATE to record it.")
-    if context.scheme.assumed:
-        warnings.append(context.scheme.assumed)
-    return {
-        "chips": len(kept),
-        "rejected": len(rejected),
-        "reasons": _reasons(rejected),
-        "splits": per_split,
-        "nearest_between_splits": split.nearest_distance(kept),
-        "block": context.block,
-        "buffer": context.buffer,
-        "chip_size": context.wish.size,
-        "licence": context.wish.licence,
-        "warnings": warnings,
-    }
+    for image in layout.images:
+        if image.is_resampled:
+            warnings.append(f"{image.name} was brought on the chips' grid by resampling.")
+    if scheme.assumed:
+        warnings.append(scheme.assumed)
+    return warnings
 
 
 def _reasons(rejected: list) -> dict:
     counted: dict = {}
     for _, reason in rejected:
-        words = reason.split(" below ")[0].rstrip("0123456789. ")
+        words = reason.split(" below ")[0].split(" above ")[0].rstrip("0123456789. ")
+        words = "looks like another chip" if words.startswith("looks like") else words
         counted[words] = counted.get(words, 0) + 1
     return dict(sorted(counted.items()))
 
 
-def _datasheet(report: dict, context: Context) -> str:
-    lines = [
-        f"# Chips of {Path(context.labels).stem}",
-        "",
-        f"Exported by Concord. {report['chips']} chips of {report['chip_size']} pixels, "
-        f"{report['rejected']} rejected (see rejected.csv).",
-        "",
-        f"- Licence: {context.wish.licence}",
-        f"- CRS: {context.grid.crs if len(context.grid.crs) < 40 else 'see the items'}",
-        f"- Pixel size: {context.grid.pixel_size[0]:g} map units",
-        f"- Labels: {Path(context.labels).name}; 0 is no data, 255 is ignore",
-        f"- Images: {', '.join(Path(p).name for p in context.imagery)}",
-        f"- Consensus: {Path(context.consensus).name if context.consensus else 'none given'}",
-        f"- Split by blocks of {context.block:g} map units, buffer {context.buffer:g}, "
-        f"seed {context.wish.seed}",
-        "",
-        "| split | chips | " + " | ".join(c.name for c in context.scheme.classes) + " |",
-        "| --- | --- |" + " --- |" * len(context.scheme.classes),
-    ]
-    for entry in report["splits"]:
-        counts = " | ".join(f"{n:,}" for n in entry["classes"].values())
-        lines.append(f"| {entry['split']} | {entry['chips']} | {counts} |")
-    lines += ["", *(f"Note: {warning}" for warning in report["warnings"]), ""]
-    return "\n".join(lines)
+def _inputs(context: Context) -> list:
+    """Name, hash, licence and date of every input; where a file lay is nobody's business."""
+    dates = dict(zip(map(str, context.imagery), context.layout.dates))
+    found = []
+    for path in context.inputs:
+        name = Path(path).name
+        stated = context.wish.sources.get(name) or context.wish.sources.get(Path(name).stem)
+        entry = {
+            "name": name,
+            "sha256": files.sha256(path),
+            "licence": stated or context.wish.licence,
+            "licence_stated": "for this input" if stated else "for the whole set",
+        }
+        if dates.get(path):
+            entry["date"] = dates[path]
+        tags = {k: v for k, v in rasters.info(path).tags.items() if k.startswith("CONCORD_")}
+        if tags:
+            entry["tags"] = tags
+        found.append(entry)
+    return found
 
 
-def _manifest(folder: Path, report: dict, context: Context) -> dict:
-    listed = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    inputs = [*context.imagery, context.labels]
-    inputs += [context.consensus] if context.consensus else []
-    return {
+def _manifest(store: Store, report: dict, context: Context, inputs: list) -> Iterator:
+    wish = context.wish
+    settings = {**wish.settings(), "block": context.layout.block, "buffer": context.layout.buffer}
+    settings["stride"] = wish.stride or wish.size
+    head = {
         "version": VERSION,
         "made_with": "Concord",
-        "licence": context.wish.licence,
-        "settings": {
-            "chip_size": context.wish.size,
-            "stride": context.wish.stride or context.wish.size,
-            "min_score": context.wish.gate.min_score,
-            "min_labelled": context.wish.gate.min_labelled,
-            "split": list(context.wish.shares),
-            "block": context.block,
-            "buffer": context.buffer,
-            "seed": context.wish.seed,
-        },
-        # Names only: where a file lay on the exporter's machine is nobody's business.
-        "inputs": [{"name": Path(p).name, "sha256": files.sha256(p)} for p in inputs],
+        "licence": wish.licence,
+        "settings": settings,
+        "inputs": inputs,
         "sensors": [
             {"asset": image.name, "sensor": image.recognised.sensor,
-             "reason": image.recognised.reason}
-            for image in context.images
+             "reason": image.recognised.reason, "inputs": [Path(p).name for p in image.inputs]}
+            for image in context.setup.images
         ],
+        "annotators": list(wish.annotators),
+        "models": [{"name": Path(m).name, "sha256": files.sha256(m)} for m in wish.models],
+        "rule": wish.rule,
         "report": report,
-        "files": {name: files.sha256(folder / name) for name in listed},
     }  # fmt: skip
+    text = json.dumps(head, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
+    yield text[:-2] + ',\n "files": {'
+    comma = "\n"
+    for name, digest in store.listed():
+        yield f'{comma}  {json.dumps(name, ensure_ascii=False)}: "{digest}"'
+        comma = ",\n"
+    yield "\n }\n}\n"
+
+
+def _plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value)} in a manifest")

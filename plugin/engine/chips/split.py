@@ -52,14 +52,24 @@ def assign(planned: list, shares: tuple, block: float, seed: int, codes) -> list
         )
         for p in planned
     ]
+    return deal(placed, shares, seed, codes, f"block of {block:g} map units")
+
+
+def deal(placed: list, shares: tuple, seed: int, codes, what: str) -> list:
+    """Give whole groups of chips (same ``block``) to the splits; ``what`` names a group."""
     blocks: dict = {}
     for p in placed:
         blocks.setdefault(p.block, np.zeros(len(codes)))
         blocks[p.block] += p.content.counts[list(codes)]
     wanted = [i for i, share in enumerate(shares) if share > 0]
     if len(blocks) < len(wanted):
+        if what == "domain":
+            raise ConcordError(
+                f"There are {len(blocks)} domain(s) for {len(wanted)} splits; choose a field with "
+                "more values, or fewer splits."
+            )
         raise ConcordError(
-            f"A block of {block:g} map units gives {len(blocks)} block(s) for {len(wanted)} "
+            f"A {what} gives {len(blocks)} block(s) for {len(wanted)} "
             "splits; choose a smaller BLOCK or CHIP_SIZE, or fewer splits."
         )
     owner = _deal(blocks, shares, wanted, seed)

@@ -6,10 +6,13 @@ classification 2.0. ``label:properties`` and the class group's name are null for
 
 from __future__ import annotations
 
+import datetime
+import json
 import re
 from pathlib import Path
 
-from .. import rasters, sensors
+from .. import rasters
+from .. import sensors as presets
 from ..taxonomy import IGNORE, NO_DATA, Taxonomy
 
 _BASE = "https://stac-extensions.github.io"
@@ -21,25 +24,50 @@ EXTENSIONS = [
     f"{_BASE}/raster/v2.0.0/schema.json",
     f"{_BASE}/classification/v2.0.0/schema.json",
 ]
+SAR = f"{_BASE}/sar/v1.3.0/schema.json"
 _TIFF = "image/tiff; application=geotiff"
+RESERVED = ("label", "labels", "consensus", "instance", "boundary", "weight")  # as file or key
 UNKNOWN_START, UNKNOWN_END = "1970-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 
 
 def date_in(name: str) -> str:
     """A date written in a file name as YYYYMMDD or YYYY-MM-DD, as ISO, or ''."""
     match = re.search(r"(?<!\d)((?:19|20)\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)", name)
-    return "-".join(match.groups()) if match else ""
+    try:
+        return datetime.date(*map(int, match.groups())).isoformat() if match else ""
+    except ValueError:  # such as 31 February
+        return ""
 
 
-def _when(date: str) -> dict:
-    if date:
-        return {"datetime": f"{date}T00:00:00Z"}
-    return {"datetime": None, "start_datetime": UNKNOWN_START, "end_datetime": UNKNOWN_END}
+def _when(dates: list) -> dict:
+    """One date as a moment, several as an interval, none as an interval that says nothing."""
+    known = sorted(d for d in dates if d)
+    if known and known[0] == known[-1]:
+        return {"datetime": f"{known[0]}T00:00:00Z"}
+    start = f"{known[0]}T00:00:00Z" if known else UNKNOWN_START
+    end = f"{known[-1]}T00:00:00Z" if known else UNKNOWN_END
+    return {"datetime": None, "start_datetime": start, "end_datetime": end}
+
+
+def _radar(sensors_: list, names: list) -> dict:
+    """SAR fields of an item whose images include Sentinel-1."""
+    for recognised, name in zip(sensors_, names):
+        if recognised.sensor.startswith("sentinel-1"):
+            mode = re.search(r"_(IW|EW|SM|WV)_", str(name))
+            bands = [b.name.upper() for b in recognised.bands]
+            return {
+                "sar:instrument_mode": mode.group(1) if mode else "unknown",
+                "sar:frequency_band": "C",
+                "sar:center_frequency": 5.405,
+                "sar:polarizations": [b for b in bands if b in ("VV", "VH", "HH", "HV")],
+                "sar:product_type": "GRD",
+            }
+    return {}
 
 
 def band_entries(recognised, info) -> list:
     """STAC ``bands`` of an image asset, scale and unit inside."""
-    wavelengths = {b.name: b for p in sensors.presets() for b in p.bands}
+    wavelengths = {b.name: b for p in presets.presets() for b in p.bands}
     entries = []
     for band in recognised.bands:
         entry = {"name": band.name, "data_type": info.bands[band.index - 1].dtype}
@@ -65,18 +93,24 @@ def footprint(bounds: tuple, crs: str) -> tuple:
     return {"type": "Polygon", "coordinates": [spots]}, [min(xs), min(ys), max(xs), max(ys)]
 
 
-def item(planned, grid, assets: dict, taxonomy: Taxonomy, licence: str, date: str) -> dict:
+def item(
+    planned, grid, assets: dict, taxonomy: Taxonomy, licence: str, date, sensors=(), names=()
+) -> dict:
     """The STAC item of a chip.
 
     Args:
         assets: {key: {"href", "roles", "bands"?}} with hrefs relative to the item.
+        date: ISO date or dates of the images.
+        sensors, names: what the images were recognised as, and their files.
     """
+    dates = [date] if isinstance(date, str) else list(date)
+    radar = _radar(sensors, names)
     geometry, bbox = footprint(planned.chip.bounds, grid.crs)
     sub = grid.sub(planned.chip.window)
     code = rasters.epsg(grid.crs)
     counts = planned.content.counts
     properties = {
-        **_when(date),
+        **_when(dates),
         "license": licence,
         "label:properties": None,
         "label:classes": [{"name": None, "classes": [c.name for c in taxonomy.classes]}],
@@ -100,8 +134,11 @@ def item(planned, grid, assets: dict, taxonomy: Taxonomy, licence: str, date: st
         "proj:bbox": list(sub.bounds),
         "concord:block": list(planned.block),
         "concord:labelled_share": round(planned.content.labelled, 6),
-        "concord:date_known": bool(date),
+        "concord:date_known": any(dates),
+        **radar,
     }
+    if planned.domain:
+        properties["concord:domain"] = planned.domain
     if code is None:
         properties["proj:wkt2"] = rasters.wkt(grid.crs)
     if planned.content.score is not None:
@@ -109,7 +146,7 @@ def item(planned, grid, assets: dict, taxonomy: Taxonomy, licence: str, date: st
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": EXTENSIONS,
+        "stac_extensions": [*EXTENSIONS, *([SAR] if radar else [])],
         "id": planned.chip.id,
         "collection": "chips",
         "geometry": geometry,
@@ -120,8 +157,21 @@ def item(planned, grid, assets: dict, taxonomy: Taxonomy, licence: str, date: st
             {"rel": "root", "href": "../../collection.json", "type": "application/json"},
             {"rel": "parent", "href": "../../collection.json", "type": "application/json"},
             {"rel": "collection", "href": "../../collection.json", "type": "application/json"},
+            *_roles(assets),
         ],
     }
+
+
+def _roles(assets: dict) -> list:
+    """ML-AOI: one link to the label, one to every feature."""
+    links = []
+    for key, asset in assets.items():
+        role = "label" if key == "labels" else "feature"
+        if role == "label" or asset["roles"] == ["data"]:
+            links.append(
+                {"rel": "derived_from", "href": asset["href"], "type": _TIFF, "ml-aoi:role": role}
+            )
+    return links
 
 
 def label_asset(taxonomy: Taxonomy) -> dict:
@@ -138,42 +188,41 @@ def label_asset(taxonomy: Taxonomy) -> dict:
     }  # fmt: skip
 
 
-def collection(planned: list, boxes: list, title: str, licence: str, dates: list) -> dict:
-    """The collection that links every chip."""
+def collection(links, boxes: list, setup, name: str = "chips"):
+    """The text of the collection, in pieces: ``links`` are item ids, or hrefs that end in .json."""
     left, bottom = min(b[0] for b in boxes), min(b[1] for b in boxes)
     right, top = max(b[2] for b in boxes), max(b[3] for b in boxes)
-    known = sorted(d for d in dates if d)
+    known = sorted(d for d in setup.dates if d)
     interval = [f"{known[0]}T00:00:00Z", f"{known[-1]}T00:00:00Z"] if known else [None, None]
     if not known:
         interval = [UNKNOWN_START, UNKNOWN_END]
-    return {
+    head = {
         "type": "Collection",
         "stac_version": "1.1.0",
         "stac_extensions": [],
-        "id": "chips",
-        "title": title,
-        "description": f"{len(planned)} training chips exported by Concord; see DATASHEET.md",
-        "license": licence,
+        "id": name,
+        "title": setup.title,
+        "description": f"{len(boxes)} training chips exported by Concord; see DATASHEET.md",
+        "license": setup.wish.licence,
         "extent": {
             "spatial": {"bbox": [[left, bottom, right, top]]},
             "temporal": {"interval": [interval]},
         },
-        "links": [{"rel": "root", "href": "./collection.json", "type": "application/json"}]
-        + [
-            {
-                "rel": "item",
-                "href": f"./chips/{p.chip.id}/{p.chip.id}.json",
-                "type": "application/geo+json",
-            }
-            for p in planned
-        ],
     }
+    text = json.dumps(head, indent=1, ensure_ascii=False, allow_nan=False)
+    root = {"rel": "root", "href": "./collection.json", "type": "application/json"}
+    yield text[:-2] + ',\n "links": [\n' + json.dumps(root)
+    for link in links:
+        href = link if link.endswith(".json") else f"./chips/{link}/{link}.json"
+        entry = {"rel": "item", "href": href, "type": "application/geo+json"}
+        yield ",\n" + json.dumps(entry)
+    yield "\n]\n}\n"
 
 
 def asset_name(path: str, taken) -> str:
     """A file name for an image inside a chip: letters, digits, '-' and '_' only, unique."""
     stem = re.sub(r"[^0-9A-Za-z_-]+", "_", Path(path).stem).strip("_") or "image"
-    if stem in ("label", "consensus"):
+    if stem in RESERVED:
         stem = f"{stem}_image"
     name, number = stem, 2
     while name in taken:

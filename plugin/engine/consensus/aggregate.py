@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .votes import Patterns
+from .patterns import Patterns, count, spread
 
 _PRIOR = 1.0  # pseudo-votes spread over each row of a confusion matrix
 _DIAGONAL = 2.0  # pseudo-votes added on its diagonal: annotators are better than chance
-_ITERATIONS = 200
-_TOLERANCE = 1e-7
+_ITERATIONS = 500
+_TOLERANCE = 1e-8  # of the mean log-likelihood of a pixel
+_TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,14 @@ class Result:
     prior: np.ndarray | None = None
     iterations: int = 0
     notes: list = field(default_factory=list)
+    shares: np.ndarray | None = None  # (patterns, classes): the whole posterior
+
+    def entropy(self) -> np.ndarray:
+        """Doubt per pattern: 0 when sure, 1 when every class is as likely; 0 without a vote."""
+        if self.shares is None or self.shares.shape[1] < 2:
+            return 1 - self.posterior
+        p = np.maximum(self.shares, _TINY)
+        return -(self.shares * np.log(p)).sum(axis=1) / np.log(self.shares.shape[1])
 
 
 TIE, NO_VOTE = -1, -2
@@ -62,18 +71,25 @@ def majority(patterns: Patterns) -> Result:
     winner = np.where((counts == best[:, None]).sum(axis=1) > 1, TIE, winner)
     winner = np.where(best == 0, NO_VOTE, winner)
     agreement = _agreement(counts, winner)
-    return Result(winner, agreement.copy(), agreement, "majority")
+    total = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
+    return Result(winner, agreement.copy(), agreement, "majority", shares=shares)
 
 
-def _log_likelihood(patterns: Patterns, confusion: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """(patterns, classes): log P(class) + sum over annotators of log P(vote | class)."""
-    with np.errstate(divide="ignore"):
-        logs = np.log(confusion)
-        total = np.tile(np.log(prior), (len(patterns.votes), 1))
+def _indicators(patterns: Patterns) -> np.ndarray:
+    """(patterns, annotators * classes): 1 where that annotator voted for that class."""
+    k = patterns.classes
+    hot = np.zeros((len(patterns.votes), patterns.annotators * k))
     for a in range(patterns.annotators):
-        voted = patterns.votes[:, a] >= 0
-        total[voted] += logs[a][:, patterns.votes[voted, a]].T
-    return total
+        voted = np.flatnonzero(patterns.votes[:, a] >= 0)
+        hot[voted, a * k + patterns.votes[voted, a]] = 1
+    return hot
+
+
+def _log_likelihood(hot: np.ndarray, confusion: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """(patterns, classes): log P(class) + sum over annotators of log P(vote | class)."""
+    logs = np.log(np.maximum(confusion, _TINY)).transpose(0, 2, 1)  # (annotators, voted, true)
+    return np.log(np.maximum(prior, _TINY)) + hot @ logs.reshape(-1, len(prior))
 
 
 def _normalised(logs: np.ndarray) -> np.ndarray:
@@ -81,18 +97,13 @@ def _normalised(logs: np.ndarray) -> np.ndarray:
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-def _confusion(patterns: Patterns, truth: np.ndarray) -> np.ndarray:
-    """Confusion matrices from soft truth (patterns, classes), with a prior on the diagonal."""
-    k = patterns.classes
-    matrices = np.full((patterns.annotators, k, k), _PRIOR / k)
-    matrices += np.eye(k) * _DIAGONAL
-    weighted = truth * patterns.counts[:, None]
-    for a in range(patterns.annotators):
-        voted = patterns.votes[:, a] >= 0
-        for c in range(k):
-            rows = voted & (patterns.votes[:, a] == c)
-            matrices[a, :, c] += weighted[rows].sum(axis=0)
-    return matrices / matrices.sum(axis=2, keepdims=True)
+def _confusion(hot, truth, counts, pseudo: float, diagonal: float) -> np.ndarray:
+    """(annotators, true, voted) from soft truth (patterns, classes), with a prior."""
+    k = truth.shape[1]
+    seen = (hot.T @ (truth * counts[:, None])).reshape(-1, k, k).transpose(0, 2, 1)
+    matrices = seen + pseudo / k + np.eye(k) * diagonal
+    totals = matrices.sum(axis=2, keepdims=True)
+    return np.divide(matrices, totals, out=np.full_like(matrices, 1 / k), where=totals > 0)
 
 
 def _finish(patterns, logs, confusion, prior, method, iterations, notes) -> Result:
@@ -102,15 +113,39 @@ def _finish(patterns, logs, confusion, prior, method, iterations, notes) -> Resu
     winner = np.where(silent, NO_VOTE, winner)
     best = np.where(silent, 0.0, posterior.max(axis=1))
     agreement = _agreement(tally(patterns), winner)
-    return Result(winner, best, agreement, method, confusion, prior, iterations, notes)
+    shares = np.where(silent[:, None], 0.0, posterior)
+    return Result(winner, best, agreement, method, confusion, prior, iterations, notes, shares)
 
 
-def dawid_skene(patterns: Patterns) -> Result:
+def again(patterns: Patterns, result: Result) -> Result:
+    """The same judgement of the same annotators on other patterns, such as those of one task."""
+    if result.confusion is None:
+        return METHODS[result.method](patterns)
+    logs = _log_likelihood(_indicators(patterns), result.confusion, result.prior)
+    return _finish(patterns, logs, result.confusion, result.prior, result.method, 0, [])
+
+
+def dawid_skene(
+    patterns: Patterns,
+    pseudo: float = _PRIOR,
+    diagonal: float = _DIAGONAL,
+    tolerance: float = _TOLERANCE,
+    most: int = _ITERATIONS,
+) -> Result:
     """Confusion matrix of each annotator and class of each pixel by EM, on pattern counts.
 
-    Dawid and Skene 1979, with a Dirichlet prior that favours the diagonal. Falls back to the
+    Dawid and Skene 1979, with a Dirichlet prior that favours the diagonal. A class that comes out
+    as somebody's systematic mistake (its own vote is not even half of what people say there) is
+    taken out and the rest estimated again, because EM likes to fill classes that do not occur.
+    Falls back to the
     majority, and says so, when the estimated matrices stop meaning what they say (mean diagonal
     at most 0.5: labels switched) or when there are fewer than three annotators.
+
+    Args:
+        pseudo: pseudo-votes spread over each row of a confusion matrix.
+        diagonal: pseudo-votes added on its diagonal; both 0 give the method as published.
+        tolerance: the change of the mean log-likelihood of a pixel that ends the search.
+        most: rounds after which it ends anyway.
     """
     voted = (patterns.votes >= 0).any(axis=1)
     if patterns.annotators < 3:
@@ -118,31 +153,64 @@ def dawid_skene(patterns: Patterns) -> Result:
         return _with_note(majority(patterns), note)
     if not voted.any():
         return majority(patterns)
-    counted = Patterns(patterns.votes[voted], patterns.counts[voted], patterns.codes)
-    counts = tally(counted)
-    truth = counts / counts.sum(axis=1, keepdims=True)
-    weights = counted.counts / counted.counts.sum()
-    previous = -np.inf
-    iterations = 0
-    while iterations < _ITERATIONS:
-        iterations += 1
-        confusion = _confusion(counted, truth)
-        prior = (truth * weights[:, None]).sum(axis=0) + 1e-9
-        prior /= prior.sum()
-        logs = _log_likelihood(counted, confusion, prior)
-        truth = _normalised(logs)
-        peak = logs.max(axis=1)
-        likelihood = ((peak + np.log(np.exp(logs - peak[:, None]).sum(axis=1))) * weights).sum()
-        if abs(likelihood - previous) < _TOLERANCE:
+    hot = _indicators(patterns)
+    known, counts = hot[voted], patterns.counts[voted].astype(float)
+    alive = np.ones(patterns.classes, bool)
+    notes: list = []
+    while True:
+        confusion, prior, iterations = _em(
+            known, counts, alive, (pseudo, diagonal), tolerance, most
+        )
+        switched = _switched(confusion, prior, alive) if diagonal else -1
+        if switched < 0 or alive.sum() <= 2:
             break
-        previous = likelihood
+        alive[switched] = False
+        notes.append(
+            f"Class {patterns.codes[switched]} is what annotators confuse others with, not one "
+            "they agree on; no pixel gets it"
+        )
     seen = prior > 1e-3
-    diagonal = np.array([confusion[a].diagonal()[seen].mean() for a in range(len(confusion))])
-    if diagonal.mean() <= 0.5:
+    means = np.array([matrix.diagonal()[seen].mean() for matrix in confusion])
+    if means.mean() <= 0.5:
         note = "Dawid-Skene found annotators worse than chance; the majority was used"
         return _with_note(majority(patterns), note)
-    logs = _log_likelihood(patterns, confusion, prior)
-    return _finish(patterns, logs, confusion, prior, "dawidskene", iterations, [])
+    logs = _log_likelihood(hot, confusion, prior)
+    return _finish(patterns, logs, confusion, prior, "dawidskene", iterations, notes)
+
+
+def _switched(confusion: np.ndarray, prior: np.ndarray, alive: np.ndarray) -> int:
+    """The class whose votes mean it least, when that is at most half of them; -1 for none."""
+    means = np.where(alive & (prior > _TINY), confusion.diagonal(axis1=1, axis2=2).mean(axis=0), 1)
+    worst = int(means.argmin())
+    return worst if means[worst] <= 0.5 else -1
+
+
+def _em(hot, counts, alive, pseudo: tuple, tolerance: float, most: int) -> tuple:
+    """(confusion, prior, iterations) from the shares of votes as the first guess.
+
+    ``alive`` (classes,) is False for classes that no pixel may have.
+    """
+    k = len(alive)
+    votes = hot.reshape(len(hot), -1, k).sum(axis=1) * alive
+    votes += (votes.sum(axis=1, keepdims=True) == 0) * alive  # nobody named a class that is left
+    truth = votes / votes.sum(axis=1, keepdims=True)
+    weights = counts / counts.sum()
+    previous = -np.inf
+    iterations = 0
+    while iterations < most:
+        iterations += 1
+        confusion = _confusion(hot, truth, counts, *pseudo)
+        prior = weights @ truth
+        logs = _log_likelihood(hot, confusion, prior)
+        peak = logs.max(axis=1, keepdims=True)
+        shares = np.exp(logs - peak)
+        sums = shares.sum(axis=1, keepdims=True)
+        truth = shares / sums
+        likelihood = float(weights @ (peak + np.log(sums))[:, 0])
+        if abs(likelihood - previous) < tolerance:
+            break
+        previous = likelihood
+    return confusion, prior, iterations
 
 
 def gold_bayes(patterns: Patterns, gold: np.ndarray) -> Result:
@@ -159,9 +227,55 @@ def gold_bayes(patterns: Patterns, gold: np.ndarray) -> Result:
     confusion /= confusion.sum(axis=2, keepdims=True)
     prior = gold.sum(axis=0) + 1.0
     prior = prior / prior.sum()
-    logs = _log_likelihood(patterns, confusion, prior)
+    logs = _log_likelihood(_indicators(patterns), confusion, prior)
     return _finish(patterns, logs, confusion, prior, "gold", 1, [])
 
 
+def median(patterns: Patterns) -> Result:
+    """The middle vote of ordered classes; between two, the lower one, so no class is invented.
+
+    ``posterior`` is 1 minus the mean distance of the votes in steps over the longest possible
+    one: two people one step apart are nearly agreed, not opposites.
+    """
+    winner = np.full(len(patterns.votes), NO_VOTE)
+    closeness = np.zeros(len(patterns.votes))
+    longest = max(patterns.classes - 1, 1)
+    for i, row in enumerate(patterns.votes):
+        votes = np.sort(row[row >= 0])
+        if len(votes):
+            winner[i] = votes[(len(votes) - 1) // 2]
+            closeness[i] = 1 - np.abs(votes - winner[i]).mean() / longest
+    return Result(winner, closeness, _agreement(tally(patterns), winner), "median")
+
+
+def as_bytes(result: Result, codes) -> tuple:
+    """Class code, posterior and agreement per pattern as uint8 (the last two 0-100).
+
+    ``codes`` ends with what stands for no vote and for a tie (winner -2 and -1).
+    """
+    return (
+        np.asarray(codes)[result.winner].astype(np.uint8),
+        np.round(result.posterior * 100).astype(np.uint8),
+        np.round(result.agreement * 100).astype(np.uint8),
+    )
+
+
+METHODS = {"majority": majority, "dawidskene": dawid_skene, "median": median}
+
+
+def of_arrays(planes, codes, method: str = "dawidskene") -> tuple:
+    """Consensus of arrays in memory: (class codes, posterior 0-100, agreement 0-100, Result).
+
+    Args:
+        planes: one uint8 array of class codes per annotator; 0 and 255 are no vote.
+        codes: the classes.
+    """
+    every, coding, numbers, patterns = count(planes, codes)
+    result = METHODS[method](patterns)
+    columns = as_bytes(result, np.append(coding.codes, [0, 255]))
+    shape = np.shape(planes[0])
+    return (*(c.reshape(shape) for c in spread(every, coding, numbers, *columns)), result)
+
+
 def _with_note(result: Result, note: str) -> Result:
-    return Result(result.winner, result.posterior, result.agreement, result.method, notes=[note])
+    return replace(result, notes=[note])

@@ -12,14 +12,15 @@ from .. import pictures, rasters, report
 from ..errors import ConcordError
 from ..labels import ClassRaster
 from ..progress import SILENT, Progress
-from ..taxonomy import IGNORE, NO_DATA, Taxonomy, of_raster
-from . import aggregate
+from ..taxonomy import IGNORE, NO_DATA, Taxonomy, load, of_raster
+from . import aggregate, crowdlab, judge
+from .patterns import Lookup
 from .votes import Ballot, Patterns
 
-METHODS = ("majority", "dawidskene", "gold")
+METHODS = ("majority", "dawidskene", "gold", "median", "crowdlab")
 
 
-def shared_taxonomy(paths, given: str = "") -> Taxonomy:
+def shared_taxonomy(paths, given: str = "", progress: Progress = SILENT) -> Taxonomy:
     """The scheme of several class rasters: the one given, else the first raster's own table.
 
     Raises:
@@ -31,12 +32,15 @@ def shared_taxonomy(paths, given: str = "") -> Taxonomy:
     for path in paths:
         with ClassRaster(path) as raster:
             infos.append(raster.info)
-            codes.append(raster.codes())
+            codes.append(raster.codes(progress))
+    if given:  # raster by raster, so that a refusal names the right one
+        scheme = load(given)
+        for info, present in zip(infos, codes):
+            scheme.check(present, info.path)
+        return scheme
     named = next((i for i in infos if i.categories), infos[0])
     everything = sorted(set().union(*codes))
-    taxonomy = of_raster(named, everything, given)
-    for info, present in zip(infos, codes):
-        taxonomy.check(present, info.path)
+    taxonomy = of_raster(named, everything)
     if not taxonomy.classes:
         raise ConcordError(f"{paths[0]} holds no class at all; choose annotated rasters.")
     return taxonomy
@@ -50,30 +54,48 @@ def combine(
     gold: str | None = None,
     agreement: str | None = None,
     taxonomy: str = "",
+    model: str | None = None,
+    tolerance: int = 0,
+    scheme: Taxonomy | None = None,
+    settled=None,
     progress: Progress = SILENT,
 ) -> tuple:
     """Write the consensus and return (report values, Taxonomy).
 
     ``output`` has two uint8 bands: class (255 where votes tie, 0 where nobody voted) and
     posterior 0-100. ``agreement`` is one uint8 band, the share of voters 0-100.
+
+    Args:
+        model: for crowdlab, a raster of class probabilities on the first annotation's grid.
+        tolerance: pixels around edges that are left out when people are judged.
+        scheme: the classes, when the caller knows them; else ``taxonomy`` or the rasters tell.
+        settled: has ``lay(window, classes, posterior)`` for what a person has decided.
     """
     if method not in METHODS:
         raise ConcordError(f"The method '{method}' is not known; use {', '.join(METHODS)}.")
     if method == "gold" and not gold:
         raise ConcordError("The method gold needs a GOLD raster; choose one or another method.")
+    if method == "crowdlab" and not model:
+        raise ConcordError("The method crowdlab needs a MODEL raster of class probabilities.")
     started = time.monotonic()
-    scheme = shared_taxonomy(annotations, taxonomy)
+    scheme = scheme or shared_taxonomy(annotations, taxonomy, progress)
     with Ballot(annotations, scheme.codes) as ballot:
-        numbers, patterns = ballot.count(progress.part(0, 45))
-        if method == "majority":
-            result = aggregate.majority(patterns)
-        elif method == "dawidskene":
-            result = aggregate.dawid_skene(patterns)
-        else:
+        numbers, patterns = ballot.count(progress.part(0, 45), tolerance)
+        if method == "gold":
             counted = _gold_counts(ballot, numbers, gold, scheme, progress.part(45, 60))
             result = aggregate.gold_bayes(patterns, counted)
-        _write(ballot, numbers, result, output, agreement, scheme, progress.part(60, 100))
+        else:
+            result = aggregate.METHODS.get(method, aggregate.majority)(patterns)
+        with contextlib.ExitStack() as stack:
+            opinion = None
+            if method == "crowdlab":
+                opinion = stack.enter_context(
+                    crowdlab.Opinion(ballot, model, progress.part(45, 60))
+                )
+            where = (output, agreement, scheme, settled, opinion)
+            _write(ballot, numbers, result, where, progress.part(60, 100))
         values = _values(ballot, patterns, result, scheme, method)
+        values.update(opinion.values() if opinion is not None else {})
     values["seconds"] = round(time.monotonic() - started, 3)
     values["output"] = output
     return values, scheme
@@ -82,24 +104,24 @@ def combine(
 def _gold_counts(ballot, numbers, gold: str, scheme: Taxonomy, progress: Progress) -> np.ndarray:
     counts = np.zeros((len(numbers), len(scheme.classes)))
     with ClassRaster(gold, ballot.grid) as truth:
-        scheme.check(truth.codes(), gold)
+        scheme.check(truth.codes(progress), gold)
         tiles = ballot.tiles()
         for done, tile in enumerate(tiles):
             progress.report(done, len(tiles), "Reading gold pixels")
             known = ballot._index[truth.read(tile.core)]
             where = known >= 0
-            pattern = np.searchsorted(numbers, ballot.encode(ballot.read(tile.core))[where])
+            pattern = np.searchsorted(numbers, ballot.numbers(tile.core)[where])
             np.add.at(counts, (pattern, known[where]), 1)
     if not counts.any():
         raise ConcordError(f"The gold raster {gold} has no labelled pixel here; choose another.")
     return counts
 
 
-def _write(ballot, numbers, result, output, agreement, scheme, progress: Progress) -> None:
+def _write(ballot, numbers, result, where: tuple, progress: Progress) -> None:
+    output, agreement, scheme, settled, opinion = where
     codes = np.append(ballot.codes, [NO_DATA, IGNORE])  # winner -2 and -1 index from the end
-    classes = codes[result.winner].astype(np.uint8)
-    posterior = np.round(result.posterior * 100).astype(np.uint8)
-    share = np.round(result.agreement * 100).astype(np.uint8)
+    columns = aggregate.as_bytes(result, codes)
+    classes, posterior, share = (Lookup(ballot.coding, numbers, c) for c in columns)
     with contextlib.ExitStack() as stack:
         main = stack.enter_context(
             rasters.Writer(
@@ -117,10 +139,16 @@ def _write(ballot, numbers, result, output, agreement, scheme, progress: Progres
         tiles = ballot.tiles()
         for done, tile in enumerate(tiles):
             progress.report(done, len(tiles), "Writing the consensus")
-            pattern = np.searchsorted(numbers, ballot.encode(ballot.read(tile.core)))
-            main.write(np.stack([classes[pattern], posterior[pattern]]), tile.core)
+            pattern = ballot.numbers(tile.core)
+            if opinion is None:
+                both = np.stack([classes.of(pattern), posterior.of(pattern)])
+            else:
+                both = opinion.decide(tile.core)
+            if settled is not None:
+                settled.lay(tile.core, both[0], both[1])
+            main.write(both, tile.core)
             if second is not None:
-                second.write(share[pattern], tile.core)
+                second.write(share.of(pattern), tile.core)
 
 
 def fleiss_kappa(patterns: Patterns) -> float | None:
@@ -136,6 +164,16 @@ def fleiss_kappa(patterns: Patterns) -> float | None:
     shares = (counts * weights[:, None]).sum(axis=0) / n
     expected = float((shares**2).sum())
     return (observed - expected) / (1 - expected) if expected < 1 else None
+
+
+def _inside(patterns: Patterns, result, a: int) -> float | None:
+    """Share of an annotator's votes away from edges that are the consensus class."""
+    if patterns.inner is None:
+        return None
+    voted = (patterns.votes[:, a] >= 0) & (result.winner >= 0)
+    total = patterns.inner[voted].sum()
+    right = patterns.inner[voted & (patterns.votes[:, a] == result.winner)].sum()
+    return float(right / total) if total else None
 
 
 def _accuracy(patterns: Patterns, result, a: int) -> float | None:
@@ -157,12 +195,14 @@ def _values(ballot, patterns, result, scheme, method) -> dict:
         votes = int(patterns.counts[patterns.votes[:, a] >= 0].sum())
         entry = {"name": Path(raster.path).stem, "file": raster.path, "votes": votes}
         entry["accuracy"] = _accuracy(patterns, result, a)
+        entry["accuracy_inside"] = _inside(patterns, result, a)
         if result.confusion is not None:
             entry["confusion"] = [[float(v) for v in row] for row in result.confusion[a]]
         annotators.append(entry)
+    agreed = judge.class_agreement(patterns)
     classes = [
         {"code": c.code, "name": c.name,
-         "pixels": int(patterns.counts[result.winner == i].sum())}
+         "pixels": int(patterns.counts[result.winner == i].sum()), "agreement": agreed[i]}
         for i, c in enumerate(sorted(scheme.classes, key=lambda c: c.code))
     ]  # fmt: skip
     notes = list(result.notes)
@@ -180,6 +220,8 @@ def _values(ballot, patterns, result, scheme, method) -> dict:
         "undecided_share": float(share[result.winner[voted] == aggregate.TIE].sum()),
         "unanimous_share": float(share[result.agreement[voted] == 1].sum()),
         "fleiss_kappa": fleiss_kappa(patterns),
+        "krippendorff_alpha": judge.krippendorff(patterns, result.method == "median"),
+        "pair_agreement": judge.raw_agreement(patterns),
         "iterations": result.iterations,
         "annotators": annotators,
         "classes": classes,
@@ -191,17 +233,20 @@ def _values(ballot, patterns, result, scheme, method) -> dict:
 
 def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
     """The consensus report as HTML and JSON."""
-    people = tuple((a["name"], a["votes"], a["accuracy"]) for a in values["annotators"])
+    people = tuple(
+        (a["name"], a["votes"], a["accuracy"], a["accuracy_inside"]) for a in values["annotators"]
+    )
     numbers = tuple(
         (title, values[key])
         for key, title in (
             ("method", "Method"), ("pixels", "Pixels with a vote"),
             ("agreement_mean", "Mean agreement"), ("posterior_mean", "Mean posterior"),
             ("unanimous_share", "Unanimous share"), ("undecided_share", "Undecided share"),
-            ("fleiss_kappa", "Fleiss' kappa"),
+            ("pair_agreement", "Equal pairs of votes"), ("fleiss_kappa", "Fleiss' kappa"),
+            ("krippendorff_alpha", "Krippendorff's alpha"),
         )
     )  # fmt: skip
-    classes = tuple((c["code"], c["name"], c["pixels"]) for c in values["classes"])
+    classes = tuple((c["code"], c["name"], c["pixels"], c["agreement"]) for c in values["classes"])
     shown = (
         ("consensus", pictures.of_classes(values["output"], scheme)),
         ("posterior, dark is doubtful", pictures.of_numbers(values["output"], 30, 100, 2)),
@@ -209,9 +254,11 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
     sections = [
         report.Section("Figures", header=("what", "value"), rows=numbers, notes=values["notes"]),
         report.Section(
-            "Annotators", header=("annotator", "votes", "estimated accuracy"), rows=people
+            "Annotators",
+            rows=people,
+            header=("annotator", "votes", "estimated accuracy", "agrees away from edges"),
         ),
-        report.Section("Classes", header=("code", "class", "pixels"), rows=classes),
+        report.Section("Classes", header=("code", "class", "pixels", "agreement"), rows=classes),
         report.Section("Maps", pictures=shown),
     ]
     lead = f"{len(people)} annotators, method {values['method']}."

@@ -8,35 +8,17 @@ does not depend on the height of the rasters.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 
 import numpy as np
 
+from .. import rasters
 from ..errors import ConcordError
 from ..grid import Grid
 from ..labels import ClassRaster
 from ..progress import Progress
-from ..taxonomy import IGNORE, NO_DATA
+from .patterns import Coding, Patterns, Tally, near_edge
 
 _TILE = 1024
-_LARGEST_CODE = 2**62
-
-
-@dataclass(frozen=True)
-class Patterns:
-    """Distinct vote patterns (patterns, annotators) as class index, -1 for no vote, and counts."""
-
-    votes: np.ndarray
-    counts: np.ndarray
-    codes: np.ndarray
-
-    @property
-    def classes(self) -> int:
-        return len(self.codes)
-
-    @property
-    def annotators(self) -> int:
-        return self.votes.shape[1]
 
 
 class Ballot:
@@ -56,18 +38,21 @@ class Ballot:
             first = self._stack.enter_context(ClassRaster(paths[0]))
             self.grid: Grid = first.grid
             others = [self._stack.enter_context(ClassRaster(path, self.grid)) for path in paths[1:]]
+            for other in others:  # one that lies elsewhere would vote for nothing, silently
+                own = other.info.grid
+                bounds = rasters.bounds_on(self.grid, own.bounds, own.crs, other.path)
+                self.grid.window_of(bounds, other.path)
         except BaseException:
             self._stack.close()
             raise
         self.rasters = [first, *others]
         self._index = np.full(256, -1, np.int16)
         self._index[self.codes] = np.arange(len(self.codes))
-        if (len(self.codes) + 1) ** len(self.rasters) > _LARGEST_CODE:
+        try:
+            self.coding = Coding(self.codes, len(self.rasters))
+        except ConcordError:
             self._stack.close()
-            raise ConcordError(
-                f"{len(self.rasters)} annotators with {len(self.codes)} classes are too many for "
-                "one consensus; split the annotators in groups."
-            )
+            raise
 
     def tiles(self) -> list:
         return list(self.grid.tiles(_TILE))
@@ -76,36 +61,45 @@ class Ballot:
         """(annotators, rows, cols) of class index, -1 for no vote (0 and 255)."""
         return np.stack([self._index[raster.read(window)] for raster in self.rasters])
 
-    def encode(self, votes: np.ndarray) -> np.ndarray:
+    def numbers(self, window) -> np.ndarray:
         """One whole number for each pixel's pattern."""
-        base = len(self.codes) + 1
+        return self.coding.encode([raster.read(window) for raster in self.rasters])
+
+    def encode(self, votes: np.ndarray) -> np.ndarray:
+        """The same from class indexes (annotators, rows, cols)."""
         code = np.zeros(votes.shape[1:], np.int64)
         for plane in votes:
-            code = code * base + (plane + 1)
+            code = code * self.coding.base + (plane + 1)
         return code
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """(patterns, annotators) of class index from pattern numbers."""
-        base = len(self.codes) + 1
-        votes = np.empty((len(codes), len(self.rasters)), np.int16)
-        rest = codes.copy()
-        for a in range(len(self.rasters) - 1, -1, -1):
-            votes[:, a] = rest % base - 1
-            rest //= base
-        return votes
+        return self.coding.decode(codes)
 
-    def count(self, progress: Progress) -> tuple:
-        """(pattern numbers sorted, Patterns) of the whole area."""
-        found: dict = {}
-        tiles = self.tiles()
+    def count(self, progress: Progress, tolerance: int = 0) -> tuple:
+        """(pattern numbers sorted, Patterns) of the whole area.
+
+        With a ``tolerance`` in pixels, ``Patterns.inner`` leaves out what lies within it of an
+        edge in anybody's map: where exactly an edge runs says little about how careful one is.
+        """
+        every, inner = Tally(self.coding), Tally(self.coding)
+        tiles = list(self.grid.tiles(_TILE, tolerance))
         for done, tile in enumerate(tiles):
             progress.report(done, len(tiles), "Counting votes")
-            numbers, counts = np.unique(self.encode(self.read(tile.core)), return_counts=True)
-            for number, count in zip(numbers.tolist(), counts.tolist()):
-                found[number] = found.get(number, 0) + count
-        numbers = np.array(sorted(found), np.int64)
-        counts = np.array([found[n] for n in numbers.tolist()], np.int64)
-        return numbers, Patterns(self.decode(numbers), counts, self.codes)
+            planes = [raster.read(tile.window) for raster in self.rasters]
+            numbers = self.coding.encode(planes)
+            top, left = tile.core.row - tile.window.row, tile.core.col - tile.window.col
+            core = (slice(top, top + tile.core.height), slice(left, left + tile.core.width))
+            every.add(numbers[core])
+            if tolerance:
+                inner.add(numbers[core][~near_edge(planes, tolerance)[core]])
+        numbers = every.numbers()
+        return numbers, Patterns(
+            self.decode(numbers),
+            every.counts(numbers),
+            self.codes,
+            inner.counts(numbers) if tolerance else None,
+        )
 
     def close(self) -> None:
         self._stack.close()
@@ -115,12 +109,3 @@ class Ballot:
 
     def __exit__(self, *_):
         self.close()
-
-
-def check_codes(rasters, taxonomy) -> None:
-    """Refuse an annotation with codes outside the taxonomy, naming its file."""
-    for raster in rasters:
-        taxonomy.check(raster.codes(), raster.path)
-
-
-__all__ = ["Ballot", "Patterns", "check_codes", "NO_DATA", "IGNORE"]

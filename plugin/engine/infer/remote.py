@@ -32,7 +32,7 @@ def spec_of(runner: TileRunner) -> dict:
         "scenes": [
             {
                 "paths": list(dict.fromkeys(s.path for s in scene.sources.values())),
-                "linear": sorted(scene._linear),
+                "corrections": scene.corrections,
             }
             for scene in runner.scenes
         ],
@@ -52,7 +52,7 @@ def _built(spec: dict, model: bytes) -> TileRunner:
     scenes = []
     for one in spec["scenes"]:
         scene = Scene(one["paths"], grid)
-        scene._linear = set(one["linear"])
+        scene.correct(one["corrections"])
         scenes.append(scene)
     task = dict(spec["task"])
     task["asked"] = tuple(task["asked"])

@@ -15,7 +15,7 @@ def classes_of(card) -> tuple:
         ConcordError: the codes do not fit into 1-254, or one stands twice.
     """
     classes = card.classes
-    if len(classes) == 1 and card.activation == "sigmoid":
+    if len(classes) == 1 and card.activation in ("sigmoid", "logits"):
         classes = (ClassDef(0, f"not {classes[0].name}", ""), ClassDef(1, classes[0].name, ""))
     shift = 1 if any(c.code == 0 for c in classes) else 0  # 0 is kept for no data
     codes = [c.code + shift for c in classes]
@@ -75,7 +75,8 @@ def activate(scores: np.ndarray, activation: str) -> np.ndarray:
     """Probabilities (classes, rows, cols) from what the graph gives."""
     if activation == "logits":
         if len(scores) == 1:
-            return activate(1.0 / (1.0 + np.exp(-scores)), "sigmoid")
+            with np.errstate(over="ignore"):
+                return activate(1.0 / (1.0 + np.exp(-scores)), "sigmoid")
         scores = np.exp(scores - scores.max(axis=0, keepdims=True))
         return scores / scores.sum(axis=0, keepdims=True)
     if activation == "sigmoid" and len(scores) == 1:

@@ -14,7 +14,7 @@ from ..errors import ConcordError
 
 OPSET = 17
 INPUT, FEATURES = "image", "features"
-# name -> (first band, second band, kind); formulas and sources stand in engine/indices
+# name -> (first band, second band, kind); formulas and sources stand in engine/derive
 PAIRS = {
     "ndvi": ("nir", "red", "ratio"),
     "ndwi": ("green", "nir", "ratio"),

@@ -3,6 +3,7 @@
 from .environment import (
     bounds_on,
     crs_is_geographic,
+    environment,
     epsg,
     metres_per_pixel,
     same_crs,
@@ -11,17 +12,21 @@ from .environment import (
     wkt,
 )
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
+from .stacking import StackBand, write_stack
 from .vectors import burn, polygons
-from .writing import Writer, png, write
+from .writing import Writer, encode, png, write
 
 __all__ = [
     "BandInfo",
     "Raster",
     "RasterInfo",
+    "StackBand",
     "Writer",
     "bounds_on",
     "burn",
     "crs_is_geographic",
+    "encode",
+    "environment",
     "epsg",
     "info",
     "metres_per_pixel",
@@ -34,4 +39,5 @@ __all__ = [
     "transform_points",
     "wkt",
     "write",
+    "write_stack",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import threading
 from pathlib import Path
 
 import rasterio
@@ -20,17 +21,36 @@ from rasterio.errors import CRSError, RasterioError
 from ..errors import ConcordError
 from ..grid import Grid, Window
 
+# Else GDAL keeps blocks in a twentieth of the machine's memory, whatever a run needs.
+_CACHE_MB = 192
+_thread = threading.local()
 _PROJ_DATA = Path(rasterio.__file__).parent / "proj_data"
 
 
 @contextlib.contextmanager
 def environment():
-    """The rasterio environment in which PROJ finds the data that belong to it."""
+    """The rasterio environment in which PROJ finds the data that belong to it.
+
+    Inside one of this thread nothing more is done, so that many small calls share it.
+    """
+    if getattr(_thread, "inside", False):
+        yield
+        return
+    _thread.inside = True
+    try:
+        with _entered():
+            yield
+    finally:
+        _thread.inside = False
+
+
+@contextlib.contextmanager
+def _entered():
     if not _PROJ_DATA.is_dir():  # a distribution's build shares QGIS's PROJ; nothing to pin
-        with rasterio.Env():
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
             yield
         return
-    with rasterio.Env(PROJ_DATA=str(_PROJ_DATA)):
+    with rasterio.Env(PROJ_DATA=str(_PROJ_DATA), GDAL_CACHEMAX=_CACHE_MB):
         rasterio._env.set_proj_data_search_path(str(_PROJ_DATA))
         yield
 
@@ -95,7 +115,7 @@ def transform_bounds(bounds: tuple, source: str, target: str) -> tuple:
     return moved
 
 
-def bounds_on(grid: Grid, bounds: tuple, crs: str) -> tuple:
+def bounds_on(grid: Grid, bounds: tuple, crs: str, what: str = "The extent") -> tuple:
     """What ``bounds`` and a grid share, in the grid's CRS.
 
     The sharing is worked out in the CRS of ``bounds``, because a projection folds what lies far
@@ -110,7 +130,7 @@ def bounds_on(grid: Grid, bounds: tuple, crs: str) -> tuple:
     left, bottom = max(own[0], bounds[0]), max(own[1], bounds[1])
     right, top = min(own[2], bounds[2]), min(own[3], bounds[3])
     if not (right > left and top > bottom):
-        raise ConcordError("The extent does not overlap the image; choose one inside it.")
+        raise ConcordError(f"{what} does not overlap the image; choose one that does.")
     part = (left, bottom, right, top)
     return grid.bounds if part == own else transform_bounds(part, crs, grid.crs)
 

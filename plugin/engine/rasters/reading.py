@@ -17,6 +17,7 @@ from rasterio.vrt import WarpedVRT
 from .. import attributes
 from ..errors import ConcordError
 from ..grid import Grid, Window
+from . import wavelengths
 from .environment import (
     affine,
     crs_text,
@@ -30,7 +31,11 @@ from .environment import (
 
 @dataclass(frozen=True)
 class BandInfo:
-    """One band: 1-based index, description, unit, dtype, nodata, scale and offset."""
+    """One band: 1-based index, description, unit, dtype, nodata, scale and offset.
+
+    ``wavelength`` and ``width`` (µm) come from the band's metadata, ``is_bad`` from its bad-band
+    list.
+    """
 
     index: int
     name: str
@@ -40,6 +45,9 @@ class BandInfo:
     scale: float = 1.0
     offset: float = 0.0
     is_alpha: bool = False
+    wavelength: float | None = None
+    width: float | None = None
+    is_bad: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,11 @@ class Raster:
         )
 
     @property
+    def virtual(self):
+        """The warped VRT that reads on another grid, None on the raster's own."""
+        return self._warped
+
+    @property
     def is_resampled(self) -> bool:
         return self._warped is not None
 
@@ -178,6 +191,7 @@ def _describe(dataset, path: str) -> RasterInfo:
                 float(dataset.scales[i]),
                 float(dataset.offsets[i]),
                 dataset.colorinterp[i] == ColorInterp.alpha,
+                *wavelengths.of_band(dataset, i + 1),
             )
         )
     colours = {}

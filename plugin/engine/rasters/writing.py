@@ -76,6 +76,8 @@ class Writer:
             "interleave": "band",
             "bigtiff": "if_safer",
         }
+        if self.count == 4:  # GDAL would take the fourth band of bytes, near infrared, for alpha
+            profile["alpha"] = "no"
         if self.grid.width >= _BLOCK and self.grid.height >= _BLOCK:
             profile.update(tiled=True, blockxsize=_BLOCK, blockysize=_BLOCK)
         return profile
@@ -138,6 +140,19 @@ def write(path: str | Path, array: np.ndarray, grid: Grid, **description) -> Non
     array = array[None] if array.ndim == 2 else array
     with Writer(path, grid, array.shape[0], array.dtype.name, **description) as writer:
         writer.write(array)
+
+
+@in_environment
+def encode(array: np.ndarray, grid: Grid, **description) -> bytes:
+    """The bytes of a GeoTIFF of a whole array, as ``write`` would store it; see ``Writer``."""
+    array = array[None] if array.ndim == 2 else array
+    writer = Writer("", grid, array.shape[0], array.dtype.name, **description)
+    with MemoryFile() as memory:
+        with memory.open(**writer._profile()) as dataset:
+            writer._dataset = dataset
+            writer._describe()
+            dataset.write(array)
+        return bytes(memory.getbuffer())
 
 
 @in_environment

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .opinion import Opinion, Patch, from_shares
+from ..progress import SILENT, Progress
+from .opinion import Opinion, Patch, Source, from_shares
 
 
 class ModeEngine:
@@ -17,6 +18,9 @@ class ModeEngine:
         self.size = size
         self.halo = size // 2
         self.settings = f"window of {size} by {size} pixels"
+
+    def prepare(self, source: Source, progress: Progress = SILENT) -> None:
+        """Nothing: every window speaks for itself."""
 
     def propose(self, patch: Patch) -> Opinion:
         codes = np.array(patch.codes, np.int64)

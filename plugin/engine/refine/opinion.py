@@ -7,16 +7,30 @@ from typing import Protocol
 
 import numpy as np
 
+from ..grid import Window
+from ..progress import SILENT, Progress
+
 
 @dataclass(frozen=True)
 class Patch:
-    """What an engine sees of a tile: a composite (rows, cols, 3) of uint8, where it has data,
-    the class codes (rows, cols) and the codes of the taxonomy, sorted."""
+    """What an engine sees of a window of the map.
+
+    Args:
+        picture: composite (rows, cols, 3) of uint8.
+        valid: (rows, cols), where the image has data.
+        labels: class codes (rows, cols) of uint8.
+        codes: codes of the taxonomy, sorted.
+        bands: image stack (planes, rows, cols) of float32, standardised over the whole scene, 0
+            where there is no data; None for engines that only look at the picture.
+        window: where the patch lies in the grid of the map.
+    """
 
     picture: np.ndarray
     valid: np.ndarray
     labels: np.ndarray
     codes: tuple
+    bands: np.ndarray | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,17 @@ class Opinion:
     lead: np.ndarray
 
 
+class Source(Protocol):
+    """The whole map, read by windows: what an engine may look at before it answers."""
+
+    width: int
+    height: int
+    codes: tuple
+
+    def patch(self, window: Window) -> Patch:
+        """Image and labels of a window that lies inside the map."""
+
+
 class Engine(Protocol):
     """One way of repairing a map; ``halo`` is how far it looks around a pixel, ``settings`` says
     in words what was assumed."""
@@ -37,8 +62,16 @@ class Engine(Protocol):
     halo: int
     settings: str
 
+    def prepare(self, source: Source, progress: Progress = SILENT) -> None:
+        """Look at the whole map once, before any patch is answered."""
+
     def propose(self, patch: Patch) -> Opinion:
         """What the engine would change; guards are applied by the caller."""
+
+
+def shares_of(labels: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """One plane (rows, cols) of float32 a class: 1 where the map has that class."""
+    return np.stack([(labels == code) for code in codes]).astype(np.float32)
 
 
 def from_shares(shares: np.ndarray, codes: np.ndarray, labels: np.ndarray) -> Opinion:

@@ -12,6 +12,7 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
         ("Engine", values["engine"]),
         ("Settings", values["settings"]),
         ("Margin", values["margin"]),
+        ("Minimum mapping unit (pixels)", values["minimum_mapping_unit"]),
         ("Composite", values["composite"]),
         ("Labelled pixels", values["pixels"]),
         ("Changed pixels", values["changed"]),
@@ -19,29 +20,20 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
         ("Proposals", values["regions"]),
         ("Seconds", values["seconds"]),
     ]
-    figures += [(f"Held back: {name}", count) for name, count in values["held_back"].items()]
+    figures += [
+        (f"Held back: {name.replace('_', ' ')}", n) for name, n in values["held_back"].items()
+    ]
     sections = [
         report.Section("Figures", header=("what", "value"), rows=tuple(figures),
                        notes=tuple(values["notes"])),
     ]  # fmt: skip
-    if values["quality"]:
-        rows = tuple((k.replace("_", " "), v) for k, v in values["quality"].items())
+    if values["noise"]:
+        rows = tuple((k.replace("_", " "), _shown(v)) for k, v in values["noise"].items())
         sections.append(
-            report.Section("Against the reference", header=("what", "value"), rows=rows)
+            report.Section("The noise, as estimated", header=("what", "value"), rows=rows)
         )
-    sections.append(
-        report.Section(
-            "Changes", header=("from", "to", "pixels"),
-            rows=tuple((t["from_name"], t["to_name"], t["pixels"])
-                       for t in values["transitions"][:40]),
-        )
-    )  # fmt: skip
-    sections.append(
-        report.Section(
-            "Area of the classes (map units squared)", header=("class", "before", "after"),
-            rows=tuple((c["name"], c["area_before"], c["area_after"]) for c in values["classes"]),
-        )
-    )  # fmt: skip
+    sections += quality_sections(values["quality"], values["details"])
+    sections += change_sections(values)
     bands = [part.split()[0] for part in values["composite"].split("; ")]
     shown = (
         ("image", pictures.of_scene(values["image"], bands)),
@@ -51,3 +43,49 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
     sections.append(report.Section("Maps", pictures=shown))
     lead = "Every change is a proposal; the old map was not touched."
     return report.write(path, values, "Refined map", lead, sections)
+
+
+def _shown(value):
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def quality_sections(quality: dict | None, details: dict | None) -> list:
+    """Overall figures and the classes, before and after."""
+    if not quality:
+        return []
+    plain = {k: v for k, v in {**quality, **details}.items() if not k.startswith("classes_")}
+    rows = tuple((k.replace("_", " "), v) for k, v in plain.items())
+    by_code = {c["code"]: c for c in details["classes_before"]}
+    pairs = tuple(
+        (c["name"], by_code.get(c["code"], {}).get("f1"), c["f1"],
+         by_code.get(c["code"], {}).get("iou"), c["iou"])
+        for c in details["classes_after"]
+    )  # fmt: skip
+    return [
+        report.Section("Against the reference", header=("what", "value"), rows=rows),
+        report.Section(
+            "Classes against the reference",
+            header=("class", "F1 before", "F1 after", "IoU before", "IoU after"), rows=pairs,
+        ),
+    ]  # fmt: skip
+
+
+def change_sections(values: dict) -> list:
+    """What changed into what, the transition matrix, and areas."""
+    matrix = values["matrix"]
+    return [
+        report.Section(
+            "Changes", header=("from", "to", "pixels"),
+            rows=tuple((t["from_name"], t["to_name"], t["pixels"])
+                       for t in values["transitions"][:40]),
+        ),
+        report.Section(
+            "Transition matrix (pixels; rows before, columns after)",
+            header=("", *matrix["names"]),
+            rows=tuple((n, *row) for n, row in zip(matrix["names"], matrix["pixels"])),
+        ),
+        report.Section(
+            "Area of the classes (map units squared)", header=("class", "before", "after"),
+            rows=tuple((c["name"], c["area_before"], c["area_after"]) for c in values["classes"]),
+        ),
+    ]  # fmt: skip

@@ -1,40 +1,38 @@
-"""Refining a map: tiles with a halo, an engine's opinion, guards, a new map and its proposals."""
+"""Refining a map: an engine's opinion, guards, a new map, its proposals and its figures.
+
+Tiles are answered one by one, with a halo; what an engine must know of the whole map it gathers
+before (`prepare`), so that the result does not depend on the tiles. Finished tiles are kept in a
+journal until the output is there, so that a killed run resumes and ends with the same bytes.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from .. import rasters
+from .. import jobs, rasters
 from ..errors import ConcordError
 from ..grid import Grid, Tile
 from ..labels import ClassRaster
 from ..progress import SILENT, Progress
 from ..scene import Scene
 from ..segment import composite
-from ..taxonomy import NO_DATA, Taxonomy
+from ..taxonomy import Taxonomy
+from . import proposals as drawing
 from .engines import engine_of
-from .opinion import Patch
+from .guards import NAMES, Guards, decide
+from .journal import Journal, stamp
+from .measures import BOUNDARY, Score
+from .opinion import Opinion, Patch
+from .source import RasterSource
+from .summary import values_of
 
 _TILE = 1024
 _FIRST_CHOICE = (("nir", "red", "green"), ("red", "green", "blue"), ("vv", "vh", "vv"))
-
-
-@dataclass(frozen=True)
-class Guards:
-    """What may change.
-
-    Args:
-        unsure: codes whose pixels may be relabelled; empty for all.
-        protect: codes that are never removed.
-        margin: by how much of the votes the new class must lead the old one, 0-1.
-    """
-
-    unsure: tuple = ()
-    protect: tuple = ()
-    margin: float = 0.0
+_VERSION = 1  # of what a tile of the journal holds
 
 
 @dataclass
@@ -42,8 +40,19 @@ class Tally:
     """Counts gathered while tiles are written."""
 
     transitions: np.ndarray = field(default_factory=lambda: np.zeros((256, 256), np.int64))
-    held: dict = field(default_factory=lambda: {"unsure": 0, "protected": 0, "margin": 0})
-    score: np.ndarray = field(default_factory=lambda: np.zeros((2, 2), np.int64))
+    held: dict = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
+    score: Score = field(default_factory=Score)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a tile needs."""
+
+    source: RasterSource
+    engine: object
+    guards: Guards
+    grid: Grid
+    truth: ClassRaster | None
 
 
 def codes_of(text_items, taxonomy: Taxonomy, what: str) -> tuple:
@@ -52,7 +61,7 @@ def codes_of(text_items, taxonomy: Taxonomy, what: str) -> tuple:
     found = []
     for item in text_items:
         text = str(item).strip()
-        code = int(text) if text.isdigit() else by_name.get(text.lower(), -1)
+        code = int(text) if text.isdecimal() else by_name.get(text.lower(), -1)
         if code not in taxonomy.codes and code not in (0, 255):
             raise ConcordError(
                 f"{what} names the class '{text}', which is not in the map; use one of "
@@ -99,192 +108,172 @@ def refine(
     scale: float | None = None,
     taxonomy: str = "",
     reference: str | None = None,
+    examples: str | None = None,
+    smallest: int = 0,
+    objects: bool = True,
+    executor: str = "local",
+    tile: int | None = None,
     progress: Progress = SILENT,
 ) -> tuple:
     """Write the refined map and return (report values, Taxonomy, proposals).
 
-    The old map is never touched. A proposal is (GeoJSON polygon, attributes) for one region in
+    The old map is never touched. A proposal is (GeoJSON geometry, attributes) for one region in
     which one class replaces another; they come sorted by confidence times area.
+
+    Args:
+        examples: a class raster with labels known to be right, 0 elsewhere.
+        smallest: minimum mapping unit in pixels.
+        objects: keep small objects that the image shows.
+        executor: ``local`` or ``local:4`` for threads.
+        tile: pixels a side of a unit of work; the result does not depend on it.
     """
-    if not 0.0 <= margin <= 1.0:
-        raise ConcordError(f"The margin {margin:g} is not a share; give a number from 0 to 1.")
-    started = time.monotonic()
+    guards = Guards(margin=margin, smallest=int(smallest), objects=objects)
+    workers = jobs.workers_of(executor)
+    started, tile = time.monotonic(), tile or _TILE
     with Scene(image) as probe, ClassRaster(labels) as own:
         grid = common_grid(probe.grid, own.grid)
-    method = engine_of(engine, rasters.metres_per_pixel(grid), scale)
-    with Scene(image, grid) as scene, ClassRaster(labels, grid) as old:
-        scheme = old.taxonomy(taxonomy)
-        if not scheme.classes:
-            raise ConcordError(f"{labels} holds no class at all; choose a land-cover map.")
+    with contextlib.ExitStack() as stack:
+        scene = stack.enter_context(Scene(image, grid))
+        old = stack.enter_context(ClassRaster(labels, grid))
+        truth = stack.enter_context(ClassRaster(reference, grid)) if reference else None
+        taught = stack.enter_context(ClassRaster(examples, grid)) if examples else None
+        present = old.codes(progress)
+        scheme = old.taxonomy(taxonomy, present)
+        codes = _codes_in_use(present, taught, scheme, labels)
         guards = Guards(
             codes_of([u for u in unsure if u != "all"], scheme, "UNSURE"),
-            codes_of(protect, scheme, "PROTECT"),
-            margin,
-        )
+            codes_of(protect, scheme, "PROTECT"), margin, guards.smallest, objects,
+        )  # fmt: skip
         planes = composite.of_scene(scene, bands or default_bands(scene))
-        tally = Tally()
-        proposals = _tiles(
-            scene, old, planes, method, guards, scheme, output, reference, tally, progress
+        source = RasterSource(scene, old, planes, codes)
+        example_source = RasterSource(scene, taught, planes, codes) if taught else None
+        journal = Journal(output, {
+            "version": _VERSION, "image": [stamp(p) for p in image], "labels": stamp(labels),
+            "reference": reference and stamp(reference), "examples": examples and stamp(examples),
+            "engine": engine, "guards": repr(guards), "bands": planes.text, "scale": scale,
+            "taxonomy": taxonomy, "tile": tile,
+        })  # fmt: skip
+        try:
+            method = engine_of(
+                engine, rasters.metres_per_pixel(grid), scale, journal.folder, example_source
+            )
+            method.prepare(source, progress.part(0, 35))
+            job = Job(source, method, guards, grid, truth)
+            tally = Tally()
+            resumed = journal.resumed
+            found, left_out = _make(job, output, scheme, journal, workers, tile, tally,
+                                    progress.part(35, 100))  # fmt: skip
+        except ConcordError:
+            journal.remove()
+            raise
+        journal.remove()
+        values = values_of(tally, scheme, method, guards, planes, grid, old)
+    if left_out:
+        values["notes"].append(
+            f"There are more than {drawing.MOST:,} changed regions; the smallest ones, "
+            f"{left_out:,} pixels, are in the refined map but not among the proposals."
         )
-        values = _values(tally, scheme, method.id, guards, planes, grid, old)
     values.update(
         output=output,
-        regions=len(proposals),
+        regions=len(found),
         settings=method.settings,
         image=list(image),
         labels=labels,
         reference=reference,
+        examples=examples,
+        resumed_tiles=resumed,
         seconds=round(time.monotonic() - started, 3),
     )
-    return values, scheme, proposals
+    return values, scheme, found
 
 
-def _tiles(scene, old, planes, method, guards, scheme, output, reference, tally, progress) -> list:
-    grid, proposals = scene.grid, []
-    tiles = list(grid.tiles(_TILE, method.halo))
-    truth = ClassRaster(reference, grid) if reference else None
-    try:
-        with rasters.Writer(
-            output, grid, 1, "uint8", nodata=0, colours=scheme.colours, categories=scheme.names
-        ) as writer:
-            for done, tile in enumerate(tiles):
-                progress.report(done, len(tiles), f"Refining with {method.id}")
-                before, after, confidence = _one(scene, old, planes, method, guards, scheme, tile,
-                                                 tally)  # fmt: skip
-                writer.write(after, tile.core)
-                if truth is not None:
-                    _score(tally, before, after, truth.read(tile.core))
-                proposals += _proposals(before, after, confidence, grid.sub(tile.core), scheme)
-    finally:
-        if truth is not None:
-            truth.close()
-    progress.report(1, 1, "Refined")
-    proposals.sort(key=lambda p: -p[1]["confidence"] * p[1]["area"])
-    return proposals
+def _codes_in_use(present: list, taught, scheme: Taxonomy, labels: str) -> list:
+    codes = [c for c in present if c not in (0, 255)]
+    if not codes:
+        raise ConcordError(f"{labels} holds no class at all; choose a land-cover map.")
+    if taught is not None:
+        more = [c for c in taught.codes() if c not in (0, 255)]
+        scheme.check(more, taught.path)
+        if not more:
+            raise ConcordError(f"{taught.path} holds no example; label some areas first.")
+        codes = sorted({*codes, *more})
+    return codes
 
 
-def _one(scene, old, planes, method, guards, scheme, tile: Tile, tally: Tally) -> tuple:
-    """(before, after, confidence) of a tile's core."""
-    picture, valid = planes.render(scene, tile.window)
-    labels = old.read(tile.window)
-    opinion = method.propose(Patch(picture, valid, labels, tuple(sorted(scheme.codes))))
-    row, col = tile.core.row - tile.window.row, tile.core.col - tile.window.col
-    part = (slice(row, row + tile.core.height), slice(col, col + tile.core.width))
-    before, lead = labels[part], opinion.lead[part]
-    proposed, confidence = opinion.proposed[part], opinion.confidence[part]
-    wants = (proposed != before) & (proposed != NO_DATA)
-    wants &= (before != NO_DATA) | (0 in guards.unsure)
-    for name, allowed in _allowed(before, lead, guards).items():
-        tally.held[name] += int((wants & ~allowed).sum())
-        wants &= allowed
-    after = np.where(wants, proposed, before)
-    pairs = before.astype(np.int64) * 256 + after
-    tally.transitions += np.bincount(pairs.ravel(), minlength=65536).reshape(256, 256)
-    return before, after, confidence
+def _make(job, output, scheme, journal, workers, size, tally, progress) -> tuple:
+    """Answer every tile, write the map, draw the proposals."""
+    grid = job.grid
+    tiles = list(enumerate(grid.tiles(size, job.engine.halo + job.guards.halo)))
+
+    def work(item):
+        number, tile = item
+        kept = journal.get(number)
+        if kept is None:
+            kept = answer(job, tile)
+            journal.put(number, kept)
+        return tile, kept
+
+    described = {"colours": scheme.colours, "categories": scheme.names}
+    sure_path = str(journal.folder / "confidence.tif")
+    with rasters.Writer(output, grid, 1, "uint8", nodata=0, **described) as writer:
+        with rasters.Writer(sure_path, grid, 2, "uint8", sidecar=False) as sure:
+            found = jobs.run_ordered(tiles, work, progress, workers)
+            for done, (tile, kept) in enumerate(found, 1):
+                writer.write(kept["after"], tile.core)
+                sure.write(np.stack([kept["after"], kept["confidence"]]), tile.core)
+                _count(tally, kept)
+                progress.report(done * 0.8, len(tiles), f"Refining with {job.engine.id}")
+    with rasters.Raster(sure_path) as made:
+
+        def read(window):
+            after, confidence = made.read(window)
+            return job.source.labels.read(window), after, confidence
+
+        evidence = f"{job.engine.id}: {job.engine.settings}"
+        return drawing.gather(read, grid, scheme, evidence[:250], progress.part(80, 100))
 
 
-def _allowed(before: np.ndarray, lead: np.ndarray, guards: Guards) -> dict:
-    everywhere = np.ones(before.shape, bool)
-    return {
-        "unsure": np.isin(before, guards.unsure) if guards.unsure else everywhere,
-        "protected": ~np.isin(before, guards.protect),
-        "margin": lead >= guards.margin if guards.margin > 0 else everywhere,
+def answer(job: Job, tile: Tile) -> dict:
+    """The arrays of a tile: new codes and confidence (0-250) of its core, and its counts."""
+    patch = job.source.patch(tile.window)
+    core = _slices(tile.core, tile.window)
+    if not np.isin(patch.labels[core], patch.codes).any() and not job.guards.unsure:
+        opinion = Opinion(patch.labels, *(np.zeros(patch.labels.shape, np.float32),) * 2)
+    else:
+        opinion = job.engine.propose(patch)
+    inner = tile.core.grown(job.guards.halo + BOUNDARY).clipped(job.grid.width, job.grid.height)
+    part = _slices(inner, tile.window)
+    small = Patch(
+        patch.picture[part], patch.valid[part], patch.labels[part], patch.codes,
+        patch.bands[(slice(None), *part)], inner,
+    )  # fmt: skip
+    seen = Opinion(opinion.proposed[part], opinion.confidence[part], opinion.lead[part])
+    after, held = decide(small, seen, job.guards)
+    core = _slices(tile.core, inner)
+    pairs = small.labels[core].astype(np.int64) * 256 + after[core]
+    changed, counts = np.unique(pairs, return_counts=True)
+    out = {
+        "after": after[core],
+        "confidence": np.round(seen.confidence[core] * 250).astype(np.uint8),
+        "pairs": changed,
+        "counts": counts,
+        "held": np.array([held[name][core].sum() for name in NAMES], np.int64),
     }
+    if job.truth is not None:
+        score = Score()
+        score.add(small.labels, after, job.truth.read(inner), core)
+        out.update(score.arrays())
+    return out
 
 
-def _score(tally: Tally, before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> None:
-    """Counts [was right][is right] over pixels that the reference knows."""
-    known = (truth != 0) & (truth != 255) & (before != 0)
-    was, now = (before == truth)[known], (after == truth)[known]
-    tally.score += np.bincount(was * 2 + now, minlength=4).reshape(2, 2)
+def _slices(inner, outer) -> tuple:
+    row, col = inner.row - outer.row, inner.col - outer.col
+    return slice(row, row + inner.height), slice(col, col + inner.width)
 
 
-def _proposals(before, after, confidence, grid: Grid, scheme: Taxonomy) -> list:
-    changed = before != after
-    if not changed.any():
-        return []
-    from scipy import ndimage
-
-    pairs = np.where(changed, before.astype(np.int32) * 256 + after, 0).astype(np.int32)
-    parts = np.zeros(pairs.shape, np.int32)
-    total = 0
-    for pair in np.unique(pairs[changed]):
-        numbered, count = ndimage.label(pairs == pair)
-        parts[numbered > 0] = numbered[numbered > 0] + total
-        total += count
-    sure = ndimage.mean(confidence, parts, np.arange(1, total + 1))
-    pixels = np.bincount(parts.ravel(), minlength=total + 1)[1:]
-    width, height = grid.pixel_size
-    first = np.zeros(total + 1, np.int32)
-    first[parts.ravel()] = pairs.ravel()
-    found = []
-    for shape, part in rasters.polygons(parts, grid, changed):
-        number = int(part)
-        old, new = divmod(int(first[number]), 256)
-        attributes = {
-            "old_class": old,
-            "new_class": new,
-            "old_name": scheme.name(old),
-            "new_name": scheme.name(new),
-            "confidence": round(float(sure[number - 1]), 4),
-            "pixels": int(pixels[number - 1]),
-            "area": float(pixels[number - 1] * width * height),
-        }
-        found.append((shape, attributes))
-    return found
-
-
-def _values(tally, scheme, engine, guards, planes, grid, old) -> dict:
-    table = tally.transitions
-    labelled = int(table[1:255].sum())
-    changed = int(table.sum() - np.trace(table))
-    pairs = [
-        {"from": int(a), "to": int(b), "from_name": scheme.name(int(a)),
-         "to_name": scheme.name(int(b)), "pixels": int(table[a, b])}
-        for a, b in zip(*np.nonzero(table)) if a != b
-    ]  # fmt: skip
-    pixel = grid.pixel_size[0] * grid.pixel_size[1]
-    classes = [
-        {"code": c.code, "name": c.name, "before": int(table[c.code].sum()),
-         "after": int(table[:, c.code].sum()),
-         "area_before": float(table[c.code].sum() * pixel),
-         "area_after": float(table[:, c.code].sum() * pixel)}
-        for c in scheme.classes
-    ]  # fmt: skip
-    notes = [scheme.assumed] if scheme.assumed else []
-    if old.is_resampled:
-        notes.append("The map was moved to the image's grid by nearest pixel.")
-    values = {
-        "engine": engine,
-        "composite": planes.text,
-        "margin": guards.margin,
-        "protect": list(guards.protect),
-        "unsure": list(guards.unsure) or "all",
-        "pixels": labelled,
-        "changed": changed,
-        "changed_share": changed / labelled if labelled else 0.0,
-        "transitions": sorted(pairs, key=lambda p: -p["pixels"]),
-        "classes": classes,
-        "held_back": tally.held,
-        "grid": grid.describe(),
-        "notes": notes,
-        "quality": _quality(tally.score),
-    }
-    if values["quality"] is None:
-        notes.append("Without a reference the quality of the change is not known.")
-    return values
-
-
-def _quality(score: np.ndarray) -> dict | None:
-    """Accuracy before and after, and the two shares that matter; None without a reference."""
-    total = int(score.sum())
-    if not total:
-        return None
-    wrong, right = int(score[0].sum()), int(score[1].sum())
-    return {
-        "pixels": total,
-        "accuracy_before": right / total,
-        "accuracy_after": int(score[:, 1].sum()) / total,
-        "corrected_share": int(score[0, 1]) / wrong if wrong else 0.0,
-        "damaged_share": int(score[1, 0]) / right if right else 0.0,
-    }
+def _count(tally: Tally, kept: dict) -> None:
+    np.add.at(tally.transitions.reshape(-1), kept["pairs"], kept["counts"])
+    for name, count in zip(NAMES, kept["held"]):
+        tally.held[name] += int(count)
+    if "kept" in kept:
+        tally.score.absorb(kept)

@@ -1,107 +1,158 @@
-"""Prompts in map pixels to masks on the scene's grid, through encodings on a fixed grid of tiles.
-
-A tile never depends on the view, so panning reuses encodings and the answer to a prompt is the
-same whatever the extent of the map.
-"""
+"""Prompts to masks on the scene's grid, through encodings on a fixed grid of tiles."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from .. import rasters
+from .. import jobs, rasters
 from ..errors import ConcordError
-from ..grid import Grid, Window
+from ..grid import Grid
+from ..progress import SILENT, Progress
 from ..scene import Scene
+from . import places
 from .composite import Composite
+from .places import TILE, Place, place_of
 from .prompts import Prompt
-from .store import SHARED
 
-TILE = 512  # pixels of an encoded image
-_STEP = TILE // 2
-_MARGIN = 0.25  # of the tile, kept free around what is pointed at
+__all__ = ["TILE", "Answer", "Place", "answer", "outline", "place_of", "prompts_of", "provider_of"]
 
-
-@dataclass(frozen=True)
-class Place:
-    """A tile of the fixed grid: a window of the scene, read decimated by ``factor``."""
-
-    window: Window
-    factor: int
-
-    @property
-    def shape(self) -> tuple:
-        return (
-            math.ceil(self.window.height / self.factor),
-            math.ceil(self.window.width / self.factor),
-        )
+_CUT = 0.03  # of the tile's border: a mask that touches more of it was cut off there
+_WIDER = 2  # times a larger tile is tried for an object that was cut off
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A mask with its place; ``candidate`` is its rank, 0 the best."""
+    """A mask with its place; ``candidate`` is its rank, 0 the best.
+
+    ``logits`` is the mask prompt of a next question at the same place.
+    """
 
     object: int
     candidate: int
     score: float
     mask: np.ndarray
     place: Place
+    logits: np.ndarray | None = None
+    stability: float | None = None
 
 
-def place_of(prompt: Prompt, width: int, height: int) -> Place:
-    """The tile that holds a prompt with a margin, at the finest level at which it fits."""
-    left, top, right, bottom = prompt.bounds
-    if right < 0 or bottom < 0 or left >= width or top >= height:
-        raise ConcordError("A prompt lies outside the image; click on the image.")
-    factor = 1
-    while max(right - left, bottom - top) > TILE * factor * (1 - 2 * _MARGIN):
-        factor *= 2
-    step, side = _STEP * factor, TILE * factor
-
-    def start(middle: float, limit: int) -> int:
-        wanted = round((middle - side / 2) / step) * step
-        return int(max(0, min(wanted, math.ceil(max(0, limit - side) / step) * step)))
-
-    col, row = start((left + right) / 2, width), start((top + bottom) / 2, height)
-    return Place(Window(col, row, side, side).clipped(width, height), factor)
-
-
-def _key(provider_id: str, composite: Composite, place: Place, image, valid) -> tuple:
-    digest = hashlib.blake2b(image.tobytes(), digest_size=16)
-    digest.update(valid.tobytes())
-    return (provider_id, composite, place, digest.hexdigest())
-
-
-def answer(scene: Scene, composite: Composite, provider, number: int, prompt: Prompt) -> list:
+def answer(
+    scene: Scene,
+    composite: Composite,
+    provider,
+    number: int,
+    prompt: Prompt,
+    level: int = 0,
+    previous: Answer | None = None,
+    shape: dict | None = None,
+    widen: bool = True,
+    progress: Progress = SILENT,
+) -> list:
     """Candidates for one object, best first; empty when the provider finds nothing.
 
-    The store's key covers the pixels, so a raster that was rewritten is encoded again.
+    Args:
+        level: pyramid level to look at, 0 is full resolution.
+        previous: the answer that is being corrected: its tile is kept and its mask is prompted.
+        shape: an old outline as GeoJSON in map units; it becomes a mask prompt.
+        widen: look again on a larger tile when the object reaches over the tile's border.
+
+    Raises:
+        ConcordError: the prompt lies outside the image or where it has no data.
     """
-    place = place_of(prompt, scene.grid.width, scene.grid.height)
-    image, valid = composite.render(scene, place.window, place.shape)
-    if not valid.any():
-        raise ConcordError("There is no data under the prompt; click where the image has data.")
-    encoding = SHARED.get(
-        _key(provider.id, composite, place, image, valid), lambda: provider.encode(image, valid)
-    )
-    local = prompt.moved(place.window.col, place.window.row, place.factor)
-    found = provider.predict(encoding, local)
+    width, height = scene.grid.width, scene.grid.height
+    tile = getattr(provider, "tile", TILE)
+    stay = previous.place if previous is not None else None
+    place = place_of(prompt, width, height, tile, level, stay)
+
+    def ask(place, previous):
+        return jobs.answered(
+            lambda: _ask(scene, composite, provider, number, prompt, place, previous, shape),
+            progress,
+        )
+
+    found = ask(place, previous)
+    for _ in range(_WIDER if widen else 0):
+        if not (found and _is_cut_off(found[0], width, height)):
+            break
+        place = places.coarser(place, prompt.bounds, width, height, tile)
+        found = ask(place, None) or found
+    return found
+
+
+def _ask(scene, composite, provider, number, prompt, place, previous, shape) -> list:
+    encoding, valid = places.encoding_at(scene, composite, provider, place)
+    local = prompt.moved(place.window.col, place.window.row, *place.steps)
+    if provider.takes_masks:
+        local = replace(local, mask=_prior(scene.grid, place, previous, shape))
     return [
-        Answer(number, rank, candidate.score, candidate.mask & valid, place)
-        for rank, candidate in enumerate(found)
+        Answer(
+            number,
+            rank,
+            candidate.score,
+            candidate.mask & valid,
+            place,
+            candidate.logits,
+            candidate.stability,
+        )
+        for rank, candidate in enumerate(provider.predict(encoding, local))
     ]
 
 
-def outline(found: Answer, grid: Grid) -> list:
-    """GeoJSON polygons of a mask in map units of the scene's grid."""
-    window, factor = found.place.window, found.place.factor
-    a, b, x, d, e, y = grid.sub(window).transform
-    rows, cols = found.mask.shape
-    coarse = Grid(grid.crs, (a * factor, b * factor, x, d * factor, e * factor, y), cols, rows)
-    return [shape for shape, _ in rasters.polygons(found.mask.astype(np.uint8), coarse, found.mask)]
+def _prior(grid: Grid, place: Place, previous: Answer | None, shape: dict | None):
+    """The mask prompt: the last answer's logits, else the old outline."""
+    if previous is not None and previous.place == place and previous.logits is not None:
+        return previous.logits
+    if shape is None:
+        return None
+    mask = rasters.burn([(shape, 1)], place.grid(grid)).astype(bool)
+    return mask if mask.any() else None
+
+
+def _is_cut_off(found: Answer, width: int, height: int) -> bool:
+    """True when a mask runs along a border of its tile that is no border of the scene."""
+    window, mask = found.place.window, found.mask
+    touched = 0
+    if window.col > 0:
+        touched += mask[:, 0].sum()
+    if window.row > 0:
+        touched += mask[0].sum()
+    if window.col + window.width < width:
+        touched += mask[:, -1].sum()
+    if window.row + window.height < height:
+        touched += mask[-1].sum()
+    return touched > _CUT * sum(mask.shape)
+
+
+def outline(found: Answer, grid: Grid, grow: int = 0) -> list:
+    """GeoJSON polygons of a mask in map units of the scene's grid.
+
+    Args:
+        grow: pixels to push the border outwards (or inwards, when negative).
+    """
+    mask = grown(found.mask, grow) if grow else found.mask
+    coarse = found.place.grid(grid)
+    return [shape for shape, _ in rasters.polygons(mask.astype(np.uint8), coarse, mask)]
+
+
+def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """A mask with its border moved by a number of pixels; Euclidean, both ways."""
+    from scipy import ndimage
+
+    rows, cols = np.any(mask, axis=1).nonzero()[0], np.any(mask, axis=0).nonzero()[0]
+    if not rows.size:
+        return mask
+    pad = abs(pixels) + 1
+    r0, r1 = max(0, rows[0] - pad), min(mask.shape[0], rows[-1] + 1 + pad)
+    c0, c1 = max(0, cols[0] - pad), min(mask.shape[1], cols[-1] + 1 + pad)
+    part, result = mask[r0:r1, c0:c1], np.zeros_like(mask)
+    if pixels > 0:
+        result[r0:r1, c0:c1] = ndimage.distance_transform_edt(~part) <= pixels
+    else:
+        result[r0:r1, c0:c1] = ndimage.distance_transform_edt(part) > -pixels
+    return result
 
 
 def prompts_of(points, boxes, grid: Grid) -> dict:
@@ -112,7 +163,8 @@ def prompts_of(points, boxes, grid: Grid) -> dict:
         boxes: (object, (left, bottom, right, top)) tuples.
 
     Raises:
-        ConcordError: no prompt, a label that is neither 1 nor 0, or an object without a 1.
+        ConcordError: no prompt, a label that is neither 1 nor 0, an object without a 1, or one
+            outside the image; the object is named.
     """
     gathered: dict = {}
     for number, x, y, label in points:
@@ -132,19 +184,53 @@ def prompts_of(points, boxes, grid: Grid) -> dict:
         )
     if not gathered:
         raise ConcordError("There is no prompt; click on an object or draw a box.")
-    return {
-        number: Prompt(tuple(xy), tuple(labels), box[-1] if box else None)
-        for number, (xy, labels, box) in sorted(gathered.items())
-    }
+    return {number: _prompt(number, *gathered[number], grid) for number in sorted(gathered)}
 
 
-def provider_of(model: str):
-    """The provider that a MODEL text names; '' and ``regions`` need no model."""
+def _prompt(number: int, xy: list, labels: list, boxes: list, grid: Grid) -> Prompt:
+    if not boxes and 1 not in labels:
+        raise ConcordError(
+            f"The object {number} has no point with label 1 and no box; click on the object first."
+        )
+    prompt = Prompt(tuple(xy), tuple(labels), boxes[-1] if boxes else None)
+    left, top, right, bottom = prompt.bounds
+    if right < 0 or bottom < 0 or left >= grid.width or top >= grid.height:
+        raise ConcordError(
+            f"The prompt of object {number} lies outside the image; click on the image."
+        )
+    return prompt
+
+
+_opened: dict = {}
+
+
+def provider_of(model: str, threads: int = 1):
+    """The provider that a MODEL text names: '' or ``regions``, a bundled id, a file or a folder.
+
+    Raises:
+        ConcordError: no promptable model, with the reason.
+    """
     if model in ("", "regions"):
         from .regions import RegionPrompter
 
         return RegionPrompter()
-    raise ConcordError(
-        f"The model '{model}' cannot be prompted in this version; use regions, which needs no "
-        "model file."
-    )
+    from .. import packages
+
+    absent = packages.missing("onnxruntime")
+    if absent:
+        raise ConcordError(packages.sentence(absent))
+    from . import pair as pairs
+    from .sam import SamPrompter
+
+    pair = pairs.find(_bundled(model))
+    key = (pair, pair.id, threads)
+    if key not in _opened:
+        _opened.clear()  # one model's weights in memory at a time
+        _opened[key] = SamPrompter(pair, threads)
+    return _opened[key]
+
+
+def _bundled(model: str) -> str:
+    """The folder of a bundled model's id, else the text as it is."""
+    folder = Path(__file__).resolve().parents[3] / "models" / model
+    return str(folder) if Path(model).name == model and folder.is_dir() else model

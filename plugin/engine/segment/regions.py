@@ -28,6 +28,8 @@ class RegionPrompter:
     """Region growing from prompts; deterministic, needs no model file."""
 
     id = "regions"
+    tile = 512
+    takes_masks = True
 
     def encode(self, image: np.ndarray, valid: np.ndarray) -> Encoding:
         lab = color.rgb2lab(image)

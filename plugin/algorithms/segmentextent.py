@@ -1,0 +1,131 @@
+"""concord:segmentextent: every region of an extent as a raster of numbers and as polygons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import (
+    QgsFeature,
+    QgsFeatureSink,
+    QgsProcessing,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsWkbTypes,
+)
+
+from ..bridge import capture
+from ..bridge.fields import fields_of
+from ..bridge.prompting import use_store
+from ..bridge.text import tr
+from .base import ConcordAlgorithm
+
+
+class SegmentExtent(ConcordAlgorithm):
+    ID = "segmentextent"
+    TITLE = "Segment an extent"
+    GROUP = ("annotate", "Annotate")
+    NEEDS = ("rasterio", "skimage", "scipy")
+    HELP = (
+        "Cuts an extent into regions. With regions, image segments; with a promptable model, its "
+        "masks from prompts at the segments, the more confident one where two overlap, and "
+        "segments for the rest. Without EXTENT the whole image."
+    )
+
+    def define(self):
+        self.add(QgsProcessingParameterRasterLayer("IMAGE", tr("Image")))
+        self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
+        self.add(
+            QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
+            "regions, a bundled id, or the file or folder of an ONNX encoder and decoder.",
+        )
+        self.add(
+            QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),
+            "Three bands by name, separated by ';'; left out, the sensor's display bands.",
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                "MIN_AREA", tr("Smallest area"), QgsProcessingParameterNumber.Type.Double, 0,
+                minValue=0,
+            ),
+            "In map units squared of the image; smaller regions join a neighbour.",
+        )  # fmt: skip
+        self.add_raster_output("OUTPUT", "Regions", optional=True)
+        self.add(
+            QgsProcessingParameterFeatureSink(
+                "POLYGONS", tr("Polygons"), QgsProcessing.SourceType.TypeVectorPolygon,
+                optional=True, createByDefault=False,
+            )
+        )  # fmt: skip
+
+    def capture(self, parameters, context):
+        use_store()
+        image = self.raster(parameters, "IMAGE", context)
+        return {
+            "image": image,
+            "crs": capture.raster_crs(image),
+            "extent": self.extent(parameters, "EXTENT", context),
+            "model": self.parameterAsString(parameters, "MODEL", context),
+            "bands": capture.split_list(parameters.get("BANDS")),
+            "smallest": self.parameterAsDouble(parameters, "MIN_AREA", context),
+            "output": self.output(parameters, "OUTPUT", context),
+        }
+
+    def compute(self, values, parameters, context, feedback, progress):
+        import tempfile
+
+        from ..engine.scene import Scene
+        from ..engine.segment import composite, everything, predict
+
+        provider = predict.provider_of(values["model"])
+        bounds, crs = values["extent"] or (None, "")
+        with Scene([values["image"]]) as scene, tempfile.TemporaryDirectory() as folder:
+            planes = composite.of_scene(scene, values["bands"])
+            window = everything.window_of(scene.grid, bounds, crs)
+            width, height = scene.grid.pixel_size
+            smallest = max(1, round(values["smallest"] / (width * height)))
+            found = everything.regions(
+                scene, planes, provider, window, smallest, folder, progress.part(0, 90)
+            )
+            results = {}
+            if values["output"]:
+                self._write(found, values["output"], planes.text, provider.id, progress)
+                results["OUTPUT"] = values["output"]
+            if parameters.get("POLYGONS"):
+                results["POLYGONS"] = self._polygons(found, values, parameters, context, progress)
+        feedback.pushInfo(tr("{n} regions").format(n=found.count))
+        return results
+
+    @staticmethod
+    def _write(found, path: str, planes: str, model: str, progress) -> None:
+        from ..engine import rasters
+        from ..engine.grid import Window
+
+        numbers, height = found.open(), found.window.height
+        tags = {"CONCORD_MODEL": model, "CONCORD_COMPOSITE": planes}
+        with rasters.Writer(
+            Path(path), found.grid, 1, "int32", names=["region"], nodata=0, tags=tags
+        ) as out:
+            for row in range(0, height, 512):
+                progress.check()
+                rows = min(512, height - row)
+                out.write(numbers[row : row + rows], Window(0, row, found.window.width, rows))
+
+    def _polygons(self, found, values, parameters, context, progress) -> str:
+        from ..engine import rasters
+
+        fields = fields_of(region="int", area="real")
+        sink, identifier = self.parameterAsSink(
+            parameters, "POLYGONS", context, fields, QgsWkbTypes.Type.MultiPolygon,
+            capture.qgis_crs(values["crs"]),
+        )  # fmt: skip
+        numbers = found.open()
+        for shape, number in rasters.polygons(numbers, found.grid, numbers > 0):
+            progress.check()
+            feature = QgsFeature(fields)
+            feature.setGeometry(capture.geometry_of([shape]))
+            feature.setAttributes([int(number), feature.geometry().area()])
+            sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
+        return identifier

@@ -1,0 +1,104 @@
+"""What is known about a chip before anything is written: label, consensus, clear share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import rasters
+from ..errors import ConcordError
+from ..grid import Grid
+from ..labels import ClassRaster
+from ..taxonomy import IGNORE, NO_DATA
+from . import plan
+
+
+class LabelReader:
+    """Labels with everything that judges them, by windows of the label grid.
+
+    Args:
+        stack: an ExitStack that closes the rasters.
+        labels: a class raster's path, or an object with ``grid``, ``read`` and ``taxonomy``.
+        wish: an ``ExportWish``.
+    """
+
+    def __init__(self, stack, labels, consensus: str | None, wish):
+        self.wish = wish
+        if isinstance(labels, (str, Path)):
+            target = rasters.info(wish.grid).grid if wish.grid else None
+            if target is not None and not target.crs:
+                rasters.require_crs(rasters.info(wish.grid))
+            self.mask = stack.enter_context(ClassRaster(labels, target))
+        else:
+            self.mask = labels
+        self.grid: Grid = self.mask.grid
+        self._posterior = _share(stack, consensus, self.grid, "posterior")
+        self._agreement = _share(stack, wish.agreement, self.grid, "agreement", 1)
+        self._clear = _band(stack, wish.clear, self.grid)
+        self._votes = _band(stack, wish.votes, self.grid)
+        gate = wish.gate
+        for needed, raster, title, name in (
+            (gate.min_agreement, self._agreement, "least agreement", "AGREEMENT"),
+            (gate.min_clear, self._clear, "least clear share", "CLEAR"),
+            (gate.min_annotators, self._votes, "least number of annotators", "VOTES"),
+        ):
+            if needed and raster is None:
+                raise ConcordError(
+                    f"The {title} needs the raster {name}; choose it or set it to 0."
+                )
+        if wish.low != "keep" and self._posterior is None:
+            raise ConcordError(
+                "Unsure pixels can only be left out or weighted with a consensus raster; choose "
+                "CONSENSUS or keep them."
+            )
+
+    @property
+    def has_posterior(self) -> bool:
+        return self._posterior is not None
+
+    def read(self, window) -> tuple:
+        """(label, posterior or None, weight or None) of a window, unsure pixels as wished."""
+        label = self.mask.read(window)
+        posterior = self._posterior(window) if self._posterior is not None else None
+        weight = None
+        if self.wish.low != "keep":
+            used = (label != NO_DATA) & (label != IGNORE)
+            unsure = used & (posterior < round(self.wish.low_below * 100))
+            if self.wish.low == "ignore":
+                label = np.where(unsure, IGNORE, label).astype(np.uint8)
+            else:
+                weight = np.where(used & ~unsure, posterior, 0).astype(np.uint8)
+        return label, posterior, weight
+
+    def content(self, window) -> plan.Content:
+        """What a chip holds, for the gate."""
+        label, posterior, _ = self.read(window)
+        more = {}
+        used = (label != NO_DATA) & (label != IGNORE)
+        if self._agreement is not None and used.any():
+            more["agreement"] = float(self._agreement(window)[used].mean() / 100.0)
+        if self._clear is not None:
+            more["clear"] = float((self._clear(window) > 0).mean())
+        if self._votes is not None and used.any():
+            more["annotators"] = float(np.median(self._votes(window)[used]))
+        return plan.content_of(label, posterior, **more)
+
+
+def _band(stack, path: str | None, grid: Grid, index: int = 1):
+    if not path:
+        return None
+    rasters.require_crs(rasters.info(path))
+    raster = rasters.Raster(path, grid, "nearest")
+    stack.callback(raster.close)
+    return lambda window: np.nan_to_num(raster.read(window, [index])[0])
+
+
+def _share(stack, path: str | None, grid: Grid, name: str, otherwise: int = 2):
+    """A reader of shares 0-100 as uint8: the band of this name, else ``otherwise``."""
+    if not path:
+        return None
+    names = rasters.info(path).names
+    index = names.index(name) + 1 if name in names else min(otherwise, len(names))
+    read = _band(stack, path, grid, index)
+    return lambda window: np.clip(read(window), 0, 100).astype(np.uint8)

@@ -1,0 +1,249 @@
+"""The rasters that are cut: on the label grid, at their own resolution, or as a composite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from .. import rasters, sensors
+from ..errors import ConcordError
+from ..grid import Grid, Window
+from ..scene import resampling_for
+from .stac import asset_name
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What one image gives to one chip: (bands, rows, cols) on its own grid."""
+
+    name: str
+    array: np.ndarray
+    grid: Grid
+    image: object
+
+    @property
+    def valid(self) -> np.ndarray:
+        """True (rows, cols) where every band holds data."""
+        nodata = self.image.nodata
+        if nodata is None:
+            return np.ones(self.array.shape[1:], bool)
+        if np.isnan(nodata):
+            return ~np.isnan(self.array).any(axis=0)
+        return ~(self.array == nodata).all(axis=0)
+
+    @property
+    def is_empty(self) -> bool:
+        """True when no pixel holds data; for whole numbers the first band mostly settles it."""
+        nodata = self.image.nodata
+        if nodata is None or (not np.isnan(nodata) and bool((self.array[0] != nodata).any())):
+            return False
+        return not self.valid.any()
+
+
+class Image:
+    """One raster of imagery, in its own data type where grids agree.
+
+    Args:
+        grid: the chips' grid.
+        native: cut at the raster's own resolution over the chip's footprint, without resampling;
+            only for a raster in the chips' CRS that is not rotated.
+    """
+
+    def __init__(self, path: str, grid: Grid, name: str, native: bool = False, date: str = ""):
+        info = rasters.require_crs(rasters.info(path))
+        self.recognised = sensors.recognise(info)
+        self.name, self.path, self.info, self.date = name, path, info, date
+        self.indexes = [band.index for band in self.recognised.bands]
+        nodata = self.recognised.bands[0].nodata
+        own = info.grid
+        straight = own.transform[1] == own.transform[3] == 0
+        self.native = native and straight and rasters.same_crs(own.crs, grid.crs)
+        if self.native:
+            self._raster = rasters.Raster(path)
+        else:
+            self._raster = rasters.Raster(path, grid, resampling_for(own, grid), nodata)
+        self.is_resampled = self._raster.is_resampled
+        self.nodata = np.nan if self.is_resampled else nodata
+        self.dtype = "float32" if self.is_resampled else info.bands[self.indexes[0] - 1].dtype
+        self.bounds = own.bounds
+        if not rasters.same_crs(own.crs, grid.crs):
+            self.bounds = rasters.transform_bounds(own.bounds, own.crs, grid.crs)
+
+    @property
+    def bands(self) -> tuple:
+        return self.recognised.bands
+
+    @property
+    def inputs(self) -> list:
+        """The rasters this image is made of."""
+        return [self.path]
+
+    @property
+    def dates(self) -> list:
+        return [self.date] if self.date else []
+
+    def touches(self, bounds: tuple) -> bool:
+        """True when the image's rectangle overlaps bounds of the chips' CRS."""
+        left, bottom, right, top = self.bounds
+        return left < bounds[2] and right > bounds[0] and bottom < bounds[3] and top > bounds[1]
+
+    def cut(self, window: Window, grid: Grid) -> Cut | None:
+        """The pixels of a chip (window on the chips' grid), None where the image has none."""
+        here = grid.sub(window)
+        if not self.touches(here.bounds):
+            return None
+        if self.native:
+            found = self._cut_native(here)
+        else:
+            found = Cut(self.name, self._raster.read(window, self.indexes), here, self)
+        return None if found is None or found.is_empty else found
+
+    def _cut_native(self, here: Grid) -> Cut | None:
+        own = self.info.grid
+        left, _, _, top = here.bounds
+        col, row = own.colrow(left, top)
+        width = max(1, round(here.width * here.pixel_size[0] / own.pixel_size[0]))
+        height = max(1, round(here.height * here.pixel_size[1] / own.pixel_size[1]))
+        window = Window(round(col), round(row), width, height)
+        inside = window.clipped(own.width, own.height)
+        if inside.is_empty:
+            return None
+        array = self._raster.read(inside, self.indexes)
+        if inside != window:
+            if self.nodata is None:
+                return None  # nothing could mark the missing part
+            whole = np.full((len(array), height, width), self.nodata, array.dtype)
+            col, row = inside.col - window.col, inside.row - window.row
+            whole[:, row : row + inside.height, col : col + inside.width] = array
+            array = whole
+        return Cut(self.name, array, own.sub(window), self)
+
+    def encode(self, cut: Cut) -> bytes:
+        """A GeoTIFF of a cut with its band names, units, scales and no-data value."""
+        return rasters.encode(
+            cut.array, cut.grid, names=[b.name for b in self.bands],
+            units=[b.unit for b in self.bands], nodata=self.nodata,
+            scales=[(b.scale, b.offset) for b in self.bands],
+        )  # fmt: skip
+
+    @cached_property
+    def stretch(self) -> tuple:
+        """(band positions, low, high) of an 8-bit picture: 2nd and 98th percentile a band."""
+        names = [b.name for b in self.bands]
+        wanted = [n for n in ("red", "green", "blue") if n in names]
+        chosen = [names.index(n) for n in wanted] if len(wanted) == 3 else []
+        if not chosen:
+            chosen = [min(i, len(names) - 1) for i in range(3)]
+        info = self.info.grid
+        step = max(1.0, max(info.width, info.height) / 512)
+        shape = (max(1, int(info.height / step)), max(1, int(info.width / step)))
+        with rasters.Raster(self.path) as raster:
+            sample = raster.read(None, [self.indexes[i] for i in chosen], shape).astype(float)
+        if self.nodata is not None and not np.isnan(self.nodata):
+            sample[sample == self.nodata] = np.nan
+        sample[~np.isfinite(sample)] = np.nan
+        lows, highs = [], []
+        for band in sample:
+            values = band[~np.isnan(band)]
+            low, high = np.percentile(values, (2, 98)) if values.size else (0.0, 1.0)
+            lows.append(float(low))
+            highs.append(float(high) if high > low else float(low) + 1.0)
+        return chosen, lows, highs
+
+    def picture(self, cut: Cut) -> np.ndarray:
+        """An 8-bit RGB picture (rows, cols, 3) of a cut, stretched alike for all chips."""
+        chosen, lows, highs = self.stretch
+        planes = []
+        for index, low, high in zip(chosen, lows, highs):
+            band = np.nan_to_num(cut.array[index].astype(np.float32), nan=low)
+            planes.append(np.clip((band - low) * (255.0 / (high - low)), 0, 255))
+        picture = np.stack(planes, axis=-1).round().astype(np.uint8)
+        picture[~cut.valid] = 0
+        return picture
+
+    def close(self) -> None:
+        self._raster.close()
+
+
+class Median:
+    """Several dates of one sensor as one image: the median of the valid values a pixel."""
+
+    def __init__(self, images: list, name: str):
+        first = images[0]
+        self.name, self.images = name, images
+        self.recognised, self.info, self.path = first.recognised, first.info, first.path
+        self.nodata, self.dtype = np.nan, "float32"
+        self.native, self.is_resampled = first.native, first.is_resampled
+        self.date = ""
+
+    bands = Image.bands
+    stretch = Image.stretch
+    picture = Image.picture
+    encode = Image.encode
+
+    @property
+    def indexes(self) -> list:
+        return self.images[0].indexes
+
+    @property
+    def inputs(self) -> list:
+        return [image.path for image in self.images]
+
+    @property
+    def dates(self) -> list:
+        return sorted(d for image in self.images for d in image.dates)
+
+    def touches(self, bounds: tuple) -> bool:
+        return any(image.touches(bounds) for image in self.images)
+
+    def cut(self, window: Window, grid: Grid) -> Cut | None:
+        cuts = [c for c in (image.cut(window, grid) for image in self.images) if c is not None]
+        if not cuts:
+            return None
+        stack = np.stack([np.where(c.valid, c.array, np.nan).astype(np.float32) for c in cuts])
+        known = ~np.isnan(stack).all(axis=0)
+        middle = np.full(stack.shape[1:], np.nan, np.float32)
+        middle[known] = np.nanmedian(stack[:, known], axis=0)
+        return Cut(self.name, middle, cuts[0].grid, self)
+
+    def close(self) -> None:
+        for image in self.images:
+            image.close()
+
+
+def open_images(stack, imagery, grid: Grid, wish, dates: list) -> list:
+    """Every image, opened; ``stack`` closes them. Dates of one sensor become one with median."""
+    images, taken = [], set()
+    for path, date in zip(imagery, dates):
+        name = asset_name(path, taken)
+        taken.add(name)
+        image = Image(path, grid, name, wish.resolution == "native", date)
+        stack.callback(image.close)
+        if not image.touches(grid.bounds):
+            raise ConcordError(
+                f"No chip holds image data of {Path(path).name}, which does not overlap the "
+                "labels; leave it out or choose another."
+            )
+        images.append(image)
+    if wish.dates == "median":
+        images = _medians(images, taken)
+    return images
+
+
+def _medians(images: list, taken: set) -> list:
+    groups: dict = {}
+    for image in images:
+        key = (image.recognised.sensor, tuple(b.name for b in image.bands), image.info.grid)
+        groups.setdefault(key, []).append(image)
+    merged = []
+    for (sensor, _, _), members in groups.items():
+        if len(members) == 1:
+            merged += members
+            continue
+        name = asset_name(f"{sensor}_median", taken)
+        taken.add(name)
+        merged.append(Median(members, name))
+    return merged

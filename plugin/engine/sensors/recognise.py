@@ -1,0 +1,357 @@
+"""Deciding which preset a raster belongs to and what its bands are, with the reason in words.
+
+Looked at in this order: bands and units that the file itself names; the user's choice;
+wavelengths of a cube; product metadata beside the file; the file's and its folders' names; band
+descriptions; band count with data type.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from .. import dates
+from ..errors import ConcordError
+from . import spectra
+from .presets import GENERIC, Preset, PresetBand, plain, preset, presets
+from .products import Product, product_of
+
+
+@dataclass(frozen=True)
+class SceneBand:
+    """One band of a file as a scene sees it.
+
+    ``doubtful`` marks an offset that only a name tells, which the values may contradict.
+    """
+
+    index: int
+    name: str
+    unit: str
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    wavelength: float | None = None
+    formula: str = ""
+    doubtful: bool = False
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """Which preset a file belongs to, its bands, why, and what is doubtful."""
+
+    sensor: str
+    title: str
+    kind: str
+    bands: tuple
+    reason: str
+    warnings: list = field(default_factory=list)
+    metadata: str = ""
+    date: str = ""
+
+
+def recognise(info, sensor: str = "auto") -> Recognised:
+    """Decide which preset a raster belongs to and what its bands are.
+
+    Args:
+        info: a ``RasterInfo``.
+        sensor: a preset id, a preset file, or ``auto``.
+
+    Raises:
+        ConcordError: the sensor is not known, or the file's bands do not fit it.
+    """
+    # A fourth band of bytes is often marked as alpha by mistake; its name tells.
+    used = [b for b in info.bands if not b.is_alpha or plain(b.name) not in ("", "alpha", "band4")]
+    info = replace(info, bands=tuple(used))
+    if not info.bands:
+        raise ConcordError(f"{info.path} holds no band but transparency; choose another file.")
+    named = [band for band in info.bands if band.name]
+    if sensor == "auto" and named and all(band.unit for band in info.bands):
+        return _as_described(info)
+    if (
+        sensor == "auto"
+        and len(info.bands) == 1
+        and (info.categories or any(info.colours.values()))
+    ):
+        return _classes(info)
+    product = product_of(info.path)
+    if spectra.is_cube(info) and (sensor == "auto" or preset(sensor).kind == "hyperspectral"):
+        return _cube(info, sensor)
+    if sensor != "auto":
+        chosen, reason = preset(sensor), "chosen by the user"
+    else:
+        chosen, reason = _guess(info, product)
+    bands = _match_bands(info, chosen, product) if chosen is not None else None
+    if bands is None and sensor == "auto":
+        return _generic(info)
+    if bands is None:
+        raise spectra.misfit(info, chosen)
+    return _scaled(info, chosen, bands, reason, product)
+
+
+def _named_by_path(path: str) -> tuple:
+    """The preset whose pattern fits the path: the file's own name, then the nearest folder."""
+    *folders, name = Path(path).parts[-7:]
+    places = [(name, "the file name")]
+    places += [(f"{folder}/", "the folder name") for folder in reversed(folders)]
+    for strong in (True, False):
+        for text, where in places:
+            for candidate in presets():
+                patterns = candidate.patterns if strong else candidate.weak
+                if any(re.search(p, text, re.IGNORECASE) for p in patterns):
+                    return candidate, where
+    return None, ""
+
+
+def _by_descriptions(info) -> Preset | None:
+    """The preset for which every band description is an alias or a common name.
+
+    Several fit names such as red and nir: those of the file's data type go first, then
+    Sentinel-2, then the one with fewest bands; digital numbers are never assumed of wider types.
+    """
+    dtype, fitting = info.bands[0].dtype, []
+    for candidate in presets():
+        if candidate.dtype and candidate.dtype != dtype:
+            continue
+        if candidate.unit == "DN" and dtype != "uint8":
+            continue
+        found = [candidate.band_called(name) if name else None for name in info.names]
+        hits = [f for f in found if f is not None]
+        if len(hits) == len(found) and len({h.name for h in hits}) == len(hits):
+            fitting.append(candidate)
+
+    def rank(candidate: Preset) -> tuple:
+        told = dtype == "uint8" and candidate.dtype == dtype
+        return (not told, not candidate.baseline_offset, len(candidate.bands))
+
+    return min(fitting, key=rank, default=None)
+
+
+def _guess(info, product: Product | None) -> tuple:
+    if product is not None and product.sensor:
+        chosen = preset(product.sensor)
+        if _match_bands(info, chosen, product) is not None:
+            return chosen, f"{product.title} says {chosen.title}"
+    by_path, where = _named_by_path(info.path)
+    by_names = _by_descriptions(info)
+    if by_path is not None and _match_bands(info, by_path, product) is not None:
+        return by_path, f"{where} fits {by_path.title}"
+    if by_names is not None:
+        return by_names, f"the band names are those of {by_names.title}"
+    for candidate in presets():
+        fits = candidate.dtype and candidate.dtype == info.bands[0].dtype
+        if fits and len(candidate.order) == len(info.bands) and not candidate.patterns:
+            return candidate, f"{len(info.bands)} bands of {candidate.dtype}"
+    if len(info.bands) == 4 and info.bands[0].dtype == "uint8":
+        return preset("aerial-rgbi"), "4 bands of uint8"
+    return None, ""
+
+
+def _match_bands(info, chosen: Preset, product: Product | None) -> list | None:
+    """The preset's band for each band of the file, or None when they do not fit."""
+    found = [chosen.band_called(band.name) if band.name else None for band in info.bands]
+    if all(found):
+        return found
+    if len(info.bands) == 1:
+        common = product.names.get(Path(info.path).name, "") if product is not None else ""
+        band = chosen.band_called(common) if common else None
+        band = band or chosen.band_in_name(Path(info.path).stem)
+        if band is None and len(chosen.order) == 1:
+            band = next(b for b in chosen.bands if b.name == chosen.order[0])
+        return [band] if band is not None else None
+    by_name = {band.name: band for band in chosen.bands}
+    for order in chosen.orders or (tuple(by_name),):
+        if len(info.bands) == len(order) and not _telling_names(info):
+            return [by_name[name] for name in order]
+    return None
+
+
+def _telling_names(info) -> bool:
+    """Whether the descriptions tell bands apart; one text for all of them does not."""
+    names = {band.name for band in info.bands if band.name}
+    return len(names) > 1
+
+
+def _scaled(info, chosen: Preset, matched: list, reason: str, product) -> Recognised:
+    factors = _Factors(info, chosen, product)
+    bands = []
+    for own, band in zip(info.bands, matched):
+        nodata = next((n for n in (own.nodata, band.nodata, chosen.nodata) if n is not None), None)
+        scale, offset, doubtful = factors.of(own, band)
+        unit = factors.unit or own.unit or band.unit or chosen.unit
+        bands.append(
+            SceneBand(
+                own.index,
+                band.name,
+                unit,
+                scale,
+                offset,
+                nodata,
+                band.wavelength,
+                chosen.formula if not own.dtype.startswith("float") else "",
+                doubtful,
+            )
+        )
+    return Recognised(
+        chosen.id,
+        chosen.title,
+        chosen.kind,
+        tuple(bands),
+        reason,
+        factors.notes,
+        product.path if product is not None else "",
+        (product.date if product is not None else "") or dates.of_path(info.path),
+    )
+
+
+class _Factors:
+    """Scale and offset of each band: the file's own, the product's, or the preset's."""
+
+    def __init__(self, info, chosen: Preset, product: Product | None):
+        self.chosen, self.product, self.notes = chosen, product, []
+        self.unit = ""  # what the values are when they cannot be what the preset says
+        self.name = Path(info.path).name
+        self.baseline, self.told = _baseline(info.path, product)
+
+    def of(self, own, band: PresetBand) -> tuple:
+        """(scale, offset, doubtful) of one band."""
+        chosen = self.chosen
+        if (own.scale, own.offset) != (1.0, 0.0):  # the file's own scale wins
+            return own.scale, own.offset, False
+        if own.dtype.startswith("float") and chosen.unit == "reflectance":
+            self._say(f"{self.name}: float values are taken as reflectance 0-1")
+            return 1.0, 0.0, False
+        if chosen.baseline_offset:
+            return self._sentinel2(own, band)
+        if own.dtype == "uint8" and band.unit is None and chosen.unit == "reflectance":
+            return self._eight_bit()
+        told = self._of_product(band)
+        scale = band.scale if band.scale is not None else chosen.scale
+        offset = band.offset if band.offset is not None else chosen.offset
+        return (*(told or (scale, offset)), False)
+
+    def _eight_bit(self) -> tuple:
+        self.unit = "brightness"
+        self._say(
+            f"{self.name}: 8 bit values cannot be {self.chosen.title} reflectance; they are a "
+            "stretched picture and are read as 0-1 brightness, get the product's own files to "
+            "compute indices"
+        )
+        return 1.0 / 255.0, 0.0, False
+
+    def _of_product(self, band: PresetBand) -> tuple | None:
+        if self.product is None:
+            return None
+        scales = self.product.scales
+        return next((scales[a] for a in (band.name, *band.aliases) if a in scales), None)
+
+    def _sentinel2(self, own, band: PresetBand) -> tuple:
+        """The baseline 04.00 offset, once: never on copies that have it undone already."""
+        if own.dtype == "uint8":
+            return self._eight_bit()
+        chosen, product = self.chosen, self.product
+        if product is not None and product.corrected:
+            self._say(f"{product.title}: the baseline offset was undone before, none is applied")
+            return chosen.scale, 0.0, False
+        if product is not None and product.scales:
+            aliases = (band.name, *(a.replace("B0", "B") for a in band.aliases), "")
+            told = next((product.scales[a] for a in aliases if a in product.scales), None)
+            if told is not None:
+                if told[1]:
+                    self._say(
+                        f"{product.title}: offset {told[1] / told[0]:.0f} applied to the digital "
+                        "numbers"
+                    )
+                return (*told, False)
+        if self.baseline >= 400:
+            self._say(
+                f"baseline {self.baseline:04d} by {self.told}: offset -1000 applied to the "
+                "digital numbers"
+            )
+            return chosen.scale, chosen.baseline_offset, True
+        return chosen.scale, 0.0, False
+
+    def _say(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def _baseline(path: str, product: Product | None) -> tuple:
+    """(processing baseline as 400 for 04.00 or 0, who says so); 9999 is a reprocessing of old."""
+    if product is not None and product.baseline:
+        digits = re.sub(r"\D", "", product.baseline)
+        if len(digits) == 4 and digits != "9999":
+            return int(digits), product.title
+    match = re.search(r"_N(\d{4})_", str(path))
+    if match is None or match.group(1) == "9999":
+        return 0, ""
+    return int(match.group(1)), "the product's name"
+
+
+def _cube(info, sensor: str) -> Recognised:
+    """A hyperspectral cube, its bands told by wavelength."""
+    by_path, _ = _named_by_path(info.path)
+    chosen = preset("hyperspectral")
+    if sensor != "auto":
+        chosen = preset(sensor)
+    elif by_path is not None and by_path.kind == "hyperspectral":
+        chosen = by_path
+    bands, warnings = spectra.bands_of(info, chosen)
+    reason = f"{len(info.bands)} bands with wavelengths"
+    made = tuple(SceneBand(*values) for values in bands)
+    date = dates.in_text(str(info.tags.get("start_time", ""))[:10]) or dates.of_path(info.path)
+    return Recognised(chosen.id, chosen.title, chosen.kind, made, reason, warnings, info.path, date)
+
+
+def _as_described(info) -> Recognised:
+    """A raster that names its bands and units itself, as scenes written by Concord do."""
+    known = {band.name: band for p in presets() for band in p.bands}
+    bands = []
+    for own in info.bands:
+        match = known.get(own.name)
+        wavelength = match.wavelength if match else own.wavelength
+        bands.append(
+            SceneBand(own.index, own.name, own.unit, own.scale, own.offset, own.nodata, wavelength)
+        )
+    return Recognised(
+        "scene", "Scene", _kind(bands), tuple(bands), "the file names its bands and units"
+    )
+
+
+def _kind(bands) -> str:
+    units = {band.unit for band in bands}
+    if units == {"dB"}:
+        return "sar"
+    return "height" if units == {"m"} else "optical"
+
+
+def _classes(info) -> Recognised:
+    """A map of classes: not imagery, but it may stand in a scene as codes."""
+    own = info.bands[0]
+    count = len(info.categories) or sum(any(rgb) for rgb in info.colours.values())
+    return Recognised(
+        "classes",
+        "Class raster",
+        "classes",
+        (SceneBand(own.index, "classes", "class", 1.0, 0.0, own.nodata),),
+        f"it has a table of {count} classes",
+        [f"{Path(info.path).name} is a map of classes; use it as labels, not as imagery"],
+    )
+
+
+def _generic(info) -> Recognised:
+    own = [b.name for b in info.bands]
+    unique = len(set(own)) == len(own) and all(own)
+    bands = tuple(
+        SceneBand(b.index, n if unique else f"band_{b.index}", b.unit, b.scale, b.offset, b.nodata)
+        for b, n in zip(info.bands, own)
+    )
+    name = Path(info.path).name
+    return Recognised(
+        GENERIC,
+        "Unknown sensor",
+        "optical",
+        bands,
+        "nothing in names, bands or data type fits a preset",
+        [f"{name}: the sensor is not recognised, values are used as they are"],
+    )

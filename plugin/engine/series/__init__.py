@@ -1,0 +1,1 @@
+"""Several dates of one place: which files belong to which date, what is clear, composites."""

@@ -1,0 +1,184 @@
+"""The Campaign panel's first part: which campaign, who I am in it, and how far it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import QgsProviderRegistry
+from qgis.PyQt.QtCore import QObject, pyqtSignal
+from qgis.PyQt.QtWidgets import QFileDialog, QPushButton
+
+from ..bridge import layers, settings
+from ..bridge.text import tr
+from ..engine.errors import ConcordError
+from .lists import Table
+from .widgets import choice, form, note, row, side_by_side
+
+REMEMBERED = "campaigns"
+
+
+class StoreSection(QObject):
+    """Opens a store for the panel it belongs to; `opened` is emitted when it changes."""
+
+    opened = pyqtSignal()
+
+    def __init__(self, panel):
+        super().__init__(panel)
+        self.panel = panel
+        self.store = None
+        self.text = ""
+        self._tasks = ""
+        column = panel.section(tr("Campaign"))
+        layout = form()
+        self.combo = choice()
+        self.combo.activated.connect(lambda _index: self._chosen())
+        tip = tr("A GeoPackage for one desk, a PostgreSQL connection of QGIS for a team")
+        row(layout, tr("Store"), self.combo, tip)
+        self.person = choice()
+        self.person.activated.connect(lambda _index: self._renamed())
+        tip = tr("Who you are; in PostgreSQL your database role decides")
+        self.person_label = row(layout, tr("You are"), self.person, tip)
+        column.addLayout(layout)
+        self.new_button = QPushButton(tr("New campaign…"))
+        self.new_button.setToolTip(tr("Plan places, people and quality checks"))
+        self.new_button.clicked.connect(lambda _on=False: self._new())
+        self.file_button = QPushButton(tr("Open file…"))
+        self.file_button.setToolTip(tr("Open a campaign in a GeoPackage, or your copy of one"))
+        self.file_button.clicked.connect(lambda _on=False: self._ask())
+        column.addWidget(side_by_side(self.new_button, self.file_button))
+        self.state = note()
+        self.state.hide()
+        column.addWidget(self.state)
+        self.people = Table([tr("Person"), tr("Done"), tr("Minutes each"), tr("Flags")])
+        self.people.setToolTip(tr("Submitted tasks of each annotator"))
+        column.addWidget(self.people)
+        self.reload()
+
+    def reload(self, chosen: str = "") -> None:
+        """List what was used before and the connections of QGIS."""
+        metadata = QgsProviderRegistry.instance().providerMetadata("postgres")
+        names = sorted(metadata.connections()) if metadata is not None else []
+        self.combo.clear()
+        self.combo.addItem(tr("None"), "")
+        for path in settings.paths(REMEMBERED):
+            self.combo.addItem(Path(path).stem, path)
+        for name in names:
+            self.combo.addItem(tr("{name} (database)").format(name=name), name)
+        if chosen and self.combo.findData(chosen) < 0:
+            self.combo.addItem(chosen, chosen)
+        self.combo.setCurrentIndex(max(0, self.combo.findData(chosen or self.text)))
+
+    def open(self, text: str, person: str = "") -> None:
+        """Open a store; bad news leaves the panel without one. Raises ConcordError."""
+        from ..bridge import campaign_db
+        from ..bridge.campaign_store import Store
+
+        self.close()
+        if not text:
+            self.opened.emit()
+            return
+        where = campaign_db.address(text)
+        self.store, self.text = Store(where, person), text
+        if where.kind == "file":
+            settings.add_path(REMEMBERED, where.target)
+        self.reload(text)
+        self._list_people(where)
+        self._show_tasks(where)
+        self.refresh()
+        self.opened.emit()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self.store is not None:
+            self.store.close()
+        self.store, self.text = None, ""
+        self.state.hide()
+        self.people.fill([])
+        self.person.clear()
+        self.person.setEnabled(False)
+
+    def _list_people(self, where) -> None:
+        names = [name for name, _role, _kind in self.store.people()]
+        names = names if where.kind == "file" else [self.store.me]
+        for name in names:
+            self.person.addItem(name, name)
+        self.person.setCurrentIndex(max(0, self.person.findData(self.store.me)))
+        self.person.setEnabled(len(names) > 1)
+
+    def _show_tasks(self, where) -> None:
+        from ..bridge import campaign_layers
+
+        project = self.panel.project
+        if self._tasks and project.mapLayer(self._tasks) is not None:
+            project.removeMapLayer(self._tasks)
+        layer = campaign_layers.task_layer(self.text, where)
+        self._tasks = layers.add_layer(layer, project).id()
+
+    def task_layer(self):
+        """The tasks on the map, None when they were taken off."""
+        return self.panel.project.mapLayer(self._tasks) if self._tasks else None
+
+    def refresh(self) -> None:
+        """Show how far the campaign is."""
+        if self.store is None:
+            return
+        view = self.store.overview()
+        total = sum(view["tasks"].values())
+        counts = tr("{title}: {n} tasks, {voted} voted, {reviewed} reviewed, {sealed} sealed.")
+        text = counts.format(
+            title=self.store.settings.title, n=total, voted=view["tasks"].get("voted", 0),
+            reviewed=view["tasks"].get("reviewed", 0), sealed=view["tasks"].get("sealed", 0),
+        )  # fmt: skip
+        if view["left"]:
+            text += " " + tr("About {h:.1f} hours of work remain.").format(h=view["hours_left"])
+        self.state.setText(text)
+        self.state.show()
+        self.people.fill(
+            [
+                (p["name"], f"{p['submitted']} / {p['tasks']}",
+                 f"{p['seconds'] / 60 / max(p['submitted'], 1):.1f}", p["flags"])
+                for p in view["people"]
+            ]
+        )  # fmt: skip
+        layer = self.task_layer()
+        if layer is not None:
+            layer.triggerRepaint()
+
+    def _chosen(self) -> None:
+        text = self.combo.currentData()
+        self.panel._guarded(lambda: self.open(text))
+
+    def _renamed(self) -> None:
+        text, name = self.text, self.person.currentData()
+        self.panel._guarded(lambda: self.open(text, name))
+
+    def _ask(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self.panel, tr("Open a campaign"), "", tr("Campaigns (*.gpkg)")
+        )
+        if path:
+            self.panel._guarded(lambda: self.open(path))
+
+    def _new(self) -> None:
+        from .campaign_wizard import CampaignWizard
+
+        wizard = CampaignWizard(self.panel.iface, self.panel)
+        wizard.accepted.connect(lambda: self.create(wizard.parameters()))
+        wizard.setModal(True)
+        wizard.show()
+
+    def create(self, parameters: dict) -> None:
+        """Run `concord:createcampaign` and open what it made."""
+
+        def done(outcome) -> None:
+            self.open(str(outcome.results["STORE"]))
+            self.panel.say(tr("The campaign is ready; send its file or connection to the others."))
+
+        self.panel.launch("concord:createcampaign", parameters, done)
+
+
+def required(store, sentence: str):
+    """The open store, or a sentence."""
+    if store is None:
+        raise ConcordError(sentence)
+    return store

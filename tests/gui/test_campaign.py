@@ -1,0 +1,221 @@
+"""The Campaign panel with a store: plan, label, review, seal, consensus."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from osgeo import gdal
+from qgis.core import QgsGeometry, QgsProject, QgsRectangle
+
+from concord.plugin.bridge import labels
+from concord.plugin.gui.campaign import CampaignPanel
+from concord.plugin.gui.campaign_wizard import CampaignWizard
+from tests.gui.conftest import LEFT, PIXEL, SIDE, TOP, write_raster
+
+PEOPLE = ("ana", "ben", "cy")
+
+
+def finish(panel, qtbot):
+    qtbot.waitUntil(lambda: not panel.runner.busy, timeout=60_000)
+
+
+@pytest.fixture
+def store_path(provider, image_path, tmp_path):
+    """A campaign of four tasks with a known answer for one."""
+    from concord.plugin.bridge import campaign_create, campaign_db
+    from concord.plugin.engine.campaign import setup
+
+    known = np.zeros((SIDE, SIDE), np.uint8)
+    known[:32, :32] = 1
+    gold = write_raster(tmp_path / "gold.tif", known, kind=gdal.GDT_Byte)
+    wishes = setup.Wishes(
+        (image_path,), "water2", PEOPLE, chip=32, lead="lea", gold=gold, title="Test"
+    )
+    path = str(tmp_path / "campaign.gpkg")
+    campaign_create.create(campaign_db.address(path), setup.plan(wishes))
+    return path
+
+
+@pytest.fixture
+def panel(open_panel, store_path):
+    made = open_panel(CampaignPanel)
+    made.campaign.open(store_path)
+    return made
+
+
+def draw(layer, store, task, code):
+    """One label over the whole task, as the annotate panel would accept it."""
+    window = task.window
+    left, top = LEFT + window.col * PIXEL, TOP - window.row * PIXEL
+    box = QgsRectangle(left, top - window.height * PIXEL, left + window.width * PIXEL, top)
+    labels.accept(layer, QgsGeometry.fromRect(box), layer.crs(), {"class": code},
+                  QgsProject.instance().transformContext())  # fmt: skip
+
+
+def label_everything(panel, name, code):
+    panel.campaign.open(panel.campaign.text, name)
+    for _ in range(4):
+        panel.work.next_task()
+        draw(panel.work.layer, panel.campaign.store, panel.work.task, code)
+        panel.work.submit()
+
+
+def test_without_a_campaign_the_panel_stays_small(open_panel):
+    panel = open_panel(CampaignPanel)
+    assert not panel.work._box.isVisibleTo(panel) and not panel.review._box.isVisibleTo(panel)
+    assert not panel.from_store.isVisibleTo(panel)
+
+
+def test_lead_and_annotator_see_their_own_part(panel):
+    assert panel.review._box.isVisibleTo(panel) and not panel.work._box.isVisibleTo(panel)
+    assert "4 tasks" in panel.campaign.state.text()
+    assert panel.campaign.task_layer().featureCount() == 4
+    panel.campaign.open(panel.campaign.text, "ana")
+    assert panel.work._box.isVisibleTo(panel) and not panel.review._box.isVisibleTo(panel)
+
+
+def test_next_task_opens_only_ones_own_labels(panel):
+    panel.campaign.open(panel.campaign.text, "ana")
+    panel.work.next_task()
+    names = [layer.name() for layer in QgsProject.instance().mapLayers().values()]
+    assert "Labels of ana" in names and not any("ben" in name for name in names)
+    assert "scene" in names
+    canvas = panel.iface.mapCanvas()
+    assert canvas.extent().height() < SIDE * PIXEL
+    assert "Task" in panel.work.status.text()
+
+
+def test_submit_and_resume(panel, messages):
+    panel.campaign.open(panel.campaign.text, "ana")
+    work = panel.work
+    work.next_task()
+    number = work.task.id
+    work.submit_button.click()
+    assert "no label yet" in messages()[-1]
+    draw(work.layer, panel.campaign.store, work.task, 1)
+    work.save_button.click()
+    panel.campaign.open(panel.campaign.text, "ana")
+    work.next_task()
+    assert work.task.id == number
+    work.flag.setCurrentIndex(1)
+    work.submit_button.click()
+    assert "reason for the flag" in messages()[-1]
+    work.reason.setText("haze")
+    work.submit_button.click()
+    assert work.task is None
+    versions = panel.campaign.store.versions(number)
+    assert [v[2] for v in versions] == ["saved", "submitted"]
+    assert panel.campaign.people.item(0, 1).text() == "1 / 4"
+
+
+def test_labels_come_back_from_the_store_on_another_desk(panel, tmp_path):
+    from concord.plugin.bridge import settings
+
+    panel.campaign.open(panel.campaign.text, "ana")
+    panel.work.next_task()
+    draw(panel.work.layer, panel.campaign.store, panel.work.task, 1)
+    panel.work.save()
+    settings.choose_folder(QgsProject.instance(), str(tmp_path / "elsewhere"))
+    panel.campaign.open(panel.campaign.text, "ana")
+    panel.work.next_task()
+    assert panel.work.layer.featureCount() == 1
+    feature = next(panel.work.layer.getFeatures())
+    assert feature["class"] == 1 and feature["annotator"] == "ana"
+
+
+def test_review_from_queue_to_seal_and_consensus(panel, qtbot, messages):
+    for name, code in zip(PEOPLE, (1, 1, 2)):
+        label_everything(panel, name, code)
+    panel.campaign.open(panel.campaign.text, "lea")
+    review = panel.review
+    review.find_button.click()
+    finish(panel, qtbot)
+    assert review.queue.rowCount() == 4 and messages() == []
+    review.show_button.click()
+    titles = [title for title, _person, _mask in review.votes]
+    assert titles == ["Vote A", "Vote B", "Vote C"]
+    group = QgsProject.instance().layerTreeRoot().findGroup(f"Votes on task {review.task.id}")
+    assert len(group.findLayers()) == 3
+    review.decision.setCurrentIndex(review.decision.findData("merge"))
+    review.decide_button.click()
+    assert "reason" in messages()[-1]
+    review.reason.setText("two of three")
+    review.decide_button.click()
+    assert review.task.state == "reviewed"
+    review.seal_button.click()
+    assert review.task.state == "sealed" and not review.decide_button.isEnabled()
+    review.reason.setText("a pond was missed")
+    review.unseal_button.click()
+    assert review.task.state == "reviewed"
+    panel.refresh()
+    assert panel.from_store.isChecked()
+    panel.run()
+    finish(panel, qtbot)
+    assert panel.people.rowCount() == 3
+    names = {layer.name() for layer in QgsProject.instance().mapLayers().values()}
+    assert {"Consensus", "Posterior", "Agreement"} <= names
+
+
+def test_return_needs_a_person_and_a_reason(panel, messages):
+    for name in PEOPLE:
+        label_everything(panel, name, 1)
+    panel.campaign.open(panel.campaign.text, "lea")
+    review = panel.review
+    review.show_queue([{"task": 1, "state": "voted", "entropy": 0.5, "agreement": 0.5}])
+    review.show_votes()
+    review.return_button.click()
+    assert "reason" in messages()[-1]
+    person = review.decision.currentData()
+    review.reason.setText("edges")
+    review.return_button.click()
+    panel.campaign.open(panel.campaign.text, person)
+    panel.work.next_task()
+    assert panel.work.task.id == 1
+    assert panel.status.text() == "Returned: edges"
+
+
+def test_wizard_says_what_is_missing_and_makes_a_campaign(open_panel, image, qtbot, tmp_path):
+    panel = open_panel(CampaignPanel)
+    wizard = CampaignWizard(panel.iface, panel)
+    qtbot.addWidget(wizard)
+    places, people, quality = wizard.places, wizard.people, wizard.quality
+    assert places.says() == "Tick at least one image."
+    places.imagery.tick([image])
+    assert places.says() == "Choose a class scheme."
+    places.scheme.reload("water2")
+    places.chip.setValue(16)
+    assert places.isComplete()
+    people.names.setPlainText("ana\nAna\nben")
+    assert "same name" in people.says()
+    people.names.setPlainText("ana\nben")
+    assert "copies" in people.says()
+    people.copies.setValue(2)
+    people.lead.setText("lea")
+    assert people.isComplete()
+    assert "file" in quality.says()
+    quality.file.setFilePath(str(tmp_path / "new"))
+    assert quality.isComplete()
+    panel.campaign.create(wizard.parameters())
+    finish(panel, qtbot)
+    assert panel.campaign.store is not None, panel.status.text()
+    assert len(panel.campaign.store.tasks()) == 16 and panel.campaign.store.me == "lea"
+
+
+def test_the_next_person_at_the_desk_does_not_see_my_labels(panel):
+    panel.campaign.open(panel.campaign.text, "ana")
+    panel.work.next_task()
+    draw(panel.work.layer, panel.campaign.store, panel.work.task, 1)
+    panel.work.save()
+    panel.campaign.open(panel.campaign.text, "ben")
+    names = [layer.name() for layer in QgsProject.instance().mapLayers().values()]
+    assert "Labels of ana" not in names
+
+
+def test_missing_imagery_is_said_and_work_goes_on(panel, image_path):
+    import os
+
+    os.remove(image_path)
+    QgsProject.instance().removeAllMapLayers()
+    panel.campaign.open(panel.campaign.text, "ana")
+    panel.work.next_task()
+    assert "is missing" in panel.status.text() and panel.work.task is not None
