@@ -151,7 +151,7 @@ class RunModel(ConcordAlgorithm):
         fields = fields_of(**{"class": "int"}, class_name="text", score="real", source="text")
 
         def rows():
-            for shape, said in objects or self._parcels(values, report, progress):
+            for shape, said in objects:
                 progress.check()
                 named = [said["class"], said["class_name"], said["score"], "model"]
                 yield capture.geometry_of([shape]), named
@@ -162,18 +162,17 @@ class RunModel(ConcordAlgorithm):
         return sinks.write(self, parameters, "POLYGONS", context, fields, crs, rows())
 
     def _areas(self, values, report, progress):
-        """Connected areas of one class, when the model answers with classes."""
+        """Parcels where the card tells interior from boundary, else areas of one class."""
         from ..bridge import polygons
+        from ..engine.infer import parcels
 
         names = {c["code"]: c["name"] for c in report["classes"]}
-        if not values["output"] or "objects" in report or report.get("parcels") or not names:
+        if not values["output"] or "objects" in report or not names:
+            return
+        if report["parcels"]:
+            for shape, said in parcels.of_map(values["output"], report, progress):
+                named = [said["class"], said["class_name"], said["score"], "model"]
+                yield capture.geometry_of([shape]), named
             return
         for geometry, code in polygons.of_raster(values["output"], progress):
             yield geometry, [code, names.get(code, ""), None, "model"]
-
-    def _parcels(self, values, report, progress):
-        """Parcels where the card tells interior from boundary."""
-        from ..engine.infer import parcels
-
-        if values["output"] and "objects" not in report and report.get("parcels"):
-            yield from parcels.of_map(values["output"], report, progress)

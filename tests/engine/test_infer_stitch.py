@@ -90,6 +90,11 @@ def image(tmp_path):
     return make
 
 
+def crowd() -> float:
+    """How many times too busy the machine is; a promise of half a second is for an idle one."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def run(model, path, target, progress=SILENT, **wish):
     with Scene([path]) as scene:
         return runner.run(Model(model), scene, runner.RunWish(str(target), **wish), progress)
@@ -215,13 +220,17 @@ def test_a_journal_of_other_settings_is_not_used(tmp_path):
 def test_a_cancel_answers_at_once_and_leaves_nothing(tmp_path, image):
     model, path = write_model(tmp_path, item_of(tile=512), slow=200), image(1200, 900)
     (tmp_path / "out").mkdir()
-    asked = threading.Event()
-    threading.Timer(0.7, asked.set).start()
+    asked, moment = threading.Event(), []
+
+    def ask():
+        moment.append(time.monotonic())
+        asked.set()
+
+    threading.Timer(0.7, ask).start()
     with pytest.raises(Cancelled):
         run(model, path, tmp_path / "out" / "o.tif", Progress(cancelled=asked.is_set))
-    late = time.monotonic()
-    assert asked.is_set() and list((tmp_path / "out").iterdir()) == []
-    assert time.monotonic() - late < 0.5
+    assert time.monotonic() - moment[0] < 0.5 * crowd()
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_model_that_fails_in_the_middle_keeps_what_is_finished(tmp_path, image, monkeypatch):

@@ -15,13 +15,14 @@ import zipfile
 from collections import deque
 from pathlib import Path
 
-from .. import packages
+from .. import jobs, packages
 from ..errors import ConcordError
 from ..progress import Progress
 from . import remote
 
 ROOT = Path(__file__).resolve().parents[3]
 _POLL = 0.1  # seconds between looks at the cancel button
+_LOOK = 5.0  # seconds between looks at the workers while a tile is waited for
 _PATIENCE = 60.0  # seconds without any worker before a run gives up
 _AHEAD = 3  # tiles under way for each thread of the cluster
 
@@ -92,11 +93,12 @@ def run_ordered(address: str, work, tiles, progress: Progress):
     absent = packages.missing("distributed")
     if absent:
         raise ConcordError(packages.sentence(absent))
-    client = _connected(address)
+    client = _reached(address, progress)
     under_way: deque = deque()
     try:
-        submit = _submitter(client, work)
-        ahead = max(2, _AHEAD * _threads(client, address))
+        submit = jobs.answered(lambda: _submitter(client, work), progress)
+        threads = jobs.answered(lambda: _threads(client, address), progress)
+        ahead = max(2, _AHEAD * threads)
         for tile in tiles:
             under_way.append(submit(tile))
             if len(under_way) >= ahead:
@@ -105,6 +107,23 @@ def run_ordered(address: str, work, tiles, progress: Progress):
             yield _opened(_wait(client, under_way.popleft(), progress), work)
     finally:
         _leave(client, list(under_way))
+
+
+def _reached(address: str, progress: Progress):
+    """A client, looked for in a thread, because a slow scheduler must not hold up a cancel."""
+    left = threading.Event()
+
+    def connect():
+        client = _connected(address)
+        if left.is_set():
+            _leave(client, [])
+        return client
+
+    try:
+        return jobs.answered(connect, progress)
+    except BaseException:
+        left.set()
+        raise
 
 
 def _connected(address: str):
@@ -154,17 +173,18 @@ def _submitter(client, work):
 def _wait(client, future, progress: Progress):
     import distributed
 
-    alone = None
+    alone, looked = None, time.monotonic()
     while True:
         progress.check()
         try:
             return future.result(timeout=_POLL)
         except (distributed.TimeoutError, TimeoutError):
-            if client.scheduler_info()["workers"]:
-                alone = None
+            if time.monotonic() - looked < _LOOK:
                 continue
-            alone = alone or time.monotonic()
-            if time.monotonic() - alone > _PATIENCE:
+            looked = time.monotonic()
+            info = jobs.answered(client.scheduler_info, progress)
+            alone = None if info["workers"] else alone or looked
+            if alone and looked - alone > _PATIENCE:
                 raise ConcordError(
                     "The Dask cluster has lost all of its workers; start one and run again."
                 ) from None

@@ -104,7 +104,8 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
     if wish.flips not in (1, 2, 4, 8):
         raise ConcordError(f"FLIPS is {wish.flips}; give 1, 2, 4 or 8.")
     model.require_inputs()
-    verdicts = preflight.check(card, scenes[0], model, scenes[1:])
+    # A look at a large image takes a while; a cancel is answered all the same.
+    verdicts = jobs.answered(lambda: preflight.check(card, scenes[0], model, scenes[1:]), progress)
     if not wish.override:
         preflight.refuse_red(verdicts, model.path.name)
     started = time.monotonic()
