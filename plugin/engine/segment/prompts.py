@@ -35,17 +35,17 @@ class Prompt:
                 "A prompt needs a point with label 1 or a box; click on the object first."
             )
 
-    def moved(self, col: float, row: float, factor: float = 1.0) -> Prompt:
-        """The prompt seen from a window at (col, row), decimated by ``factor``."""
-        points = tuple(((x - col) / factor, (y - row) / factor) for x, y in self.points)
+    def moved(self, col: float, row: float, wide: float = 1.0, high: float = 1.0) -> Prompt:
+        """The prompt seen from a window at (col, row), decimated by ``wide`` and ``high``."""
+        points = tuple(((x - col) / wide, (y - row) / high) for x, y in self.points)
         box = self.box
         if box is not None:
             left, top, right, bottom = box
             box = (
-                (left - col) / factor,
-                (top - row) / factor,
-                (right - col) / factor,
-                (bottom - row) / factor,
+                (left - col) / wide,
+                (top - row) / high,
+                (right - col) / wide,
+                (bottom - row) / high,
             )
         return Prompt(points, self.labels, box, self.mask)
 
