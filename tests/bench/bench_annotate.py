@@ -61,7 +61,7 @@ def _measured(folder: Path, model: str) -> dict:
     encoder = statistics.median(timed(lambda: provider.encode(image, valid)) for _ in range(3))
     encoding, _ = places.encoding_at(scene, desk.composite, provider, place)
     prompt = desk.prompt(Question((spots[0],)))
-    local = prompt.moved(place.window.col, place.window.row, place.factor)
+    local = prompt.moved(place.window.col, place.window.row, *place.steps)
     decoder = statistics.median(timed(lambda: provider.predict(encoding, local)) for _ in range(9))
     clicks, hovers = [], []
     for spot in spots:

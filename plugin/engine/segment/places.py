@@ -42,18 +42,18 @@ class Place:
             math.ceil(self.window.width / self.factor),
         )
 
+    @property
+    def steps(self) -> tuple:
+        """Image pixels per pixel read, (x, y); less than ``factor`` where the image ends."""
+        rows, cols = self.shape
+        return (self.window.width / cols, self.window.height / rows)
+
     def grid(self, grid: Grid) -> Grid:
         """The grid of the tile's decimated pixels."""
         a, b, x, d, e, y = grid.sub(self.window).transform
         rows, cols = self.shape
         wide, high = self.steps
         return Grid(grid.crs, (a * wide, b * high, x, d * wide, e * high, y), cols, rows)
-
-    @property
-    def steps(self) -> tuple:
-        """Scene pixels per pixel read, (x, y); less than ``factor`` where the scene ends."""
-        rows, cols = self.shape
-        return (self.window.width / cols, self.window.height / rows)
 
     def holds(self, bounds: tuple, margin: float = 0.0) -> bool:
         """True when (left, top, right, bottom) in scene pixels lies inside, with a margin."""

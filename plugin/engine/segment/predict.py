@@ -85,7 +85,7 @@ def answer(
 def _ask(scene, composite, provider, number, prompt, place, previous, shape) -> list:
     encoding, valid = places.encoding_at(scene, composite, provider, place)
     local = prompt.moved(place.window.col, place.window.row, *place.steps)
-    if provider.takes_masks:
+    if getattr(provider, "takes_masks", False):
         local = replace(local, mask=_prior(scene.grid, place, previous, shape))
     return [
         Answer(

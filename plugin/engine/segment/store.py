@@ -124,7 +124,7 @@ class EncodingStore:
             return found
         # Rounded before its first use, so that answers do not depend on where it comes from.
         made = _rounded(make())
-        if self.disk is not None:
+        if self.disk is not None and isinstance(made, Encoding):
             self.disk.write(key, made)
         self._remember(key, made)
         return made
@@ -146,6 +146,8 @@ def _is_feature(value: np.ndarray) -> bool:
 
 
 def _rounded(encoding: Encoding) -> Encoding:
+    if not isinstance(encoding, Encoding):  # a provider of one's own may keep anything in memory
+        return encoding
     content = {
         name: np.clip(value, -65504, 65504).astype(np.float16).astype(np.float32)
         if _is_feature(value)
