@@ -1,8 +1,8 @@
-"""A provider without weights: regions of a merge tree, the one that looks most like an object.
+"""A provider without a network: regions of a merge tree, the one most like an object.
 
 The image is cut into small segments (Felzenszwalb and Huttenlocher 2004) that are merged into a
 tree (see tree.py). A click means one of the nodes above its segment; which one is told by a line
-through a few measures of the node. Later clicks add a node to the answer or take one away.
+of twelve fitted coefficients over measures of the node. Later clicks add a node to the answer or take one away.
 """
 
 from __future__ import annotations
