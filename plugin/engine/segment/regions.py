@@ -2,7 +2,8 @@
 
 The image is cut into small segments (Felzenszwalb and Huttenlocher 2004) that are merged into a
 tree (see tree.py). A click means one of the nodes above its segment; which one is told by a line
-of twelve fitted coefficients over measures of the node. Later clicks add a node to the answer or take one away.
+of twelve fitted coefficients over measures of the node. Later clicks add a node to the answer or
+take one away.
 """
 
 from __future__ import annotations
