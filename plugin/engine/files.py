@@ -81,10 +81,10 @@ def atomic_folder(target: str | Path):
     An existing non-empty ``target`` is refused, so that nothing of the user's is overwritten.
     """
     target = Path(target)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ConcordError(f"{target} already holds files; choose a new or empty folder.")
     temporary = _temporary_name(target)
     try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise ConcordError(f"{target} already holds files; choose a new or empty folder.")
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
         yield temporary

@@ -104,7 +104,8 @@ def gather(inputs, sensor: str = "auto") -> Gathered:
     kept, found, skipped, bands = [], [], [], {}
     for number, given in enumerate(inputs):
         chosen = _sensor_for(number, sensor, len(inputs))
-        single = Path(given).is_file() and Path(given).suffix.lower() != ".json"
+        # A file named by the user is refused when it is broken; one found in a folder left out.
+        single = not Path(given).is_dir() and Path(given).suffix.lower() != ".json"
         for path in expand([given]):
             info, known, why = _look(path, chosen, single)
             if not why and not single:

@@ -143,7 +143,8 @@ class ReviewQueue(QWidget):
         """Read the queue again and go to where the review stood."""
         self._undo.clear()
         layer = self.layer
-        self.items = proposals.queue(layer) if layer is not None else []
+        # The combo shows a layer for a moment before it is sieved.
+        self.items = proposals.queue(layer) if proposals.is_proposals(layer) else []
         self.place = -1
         if self.items:
             known = proposals.remembered(layer)

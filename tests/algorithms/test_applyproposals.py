@@ -149,7 +149,7 @@ def test_proposals_of_a_finer_image_apply_on_its_grid(run_algorithm, maps, tmp_p
 @pytest.mark.parametrize(
     "more, words",
     [
-        ({"OUTPUT": "noisy.tif"}, "is the map itself"),
+        ({"OUTPUT": "noisy.tif"}, "would overwrite the input"),
         ({"ACCEPT": "some"}, "use notrejected or accepted"),
         ({"PROPOSALS": "image.tif"}, "PROPOSALS"),
     ],

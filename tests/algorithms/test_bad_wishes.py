@@ -47,7 +47,7 @@ def test_a_prompt_that_is_nowhere_on_earth(refused):
 
 
 def test_a_model_that_cannot_be_prompted(refused):
-    refused("segmentprompts", {"MODEL": "concord-spectral"}, "concord-spectral", "regions")
+    refused("segmentprompts", {"MODEL": "concord-spectral"}, "concord-spectral", "choose an ONNX")
 
 
 # --- chips
@@ -86,7 +86,7 @@ def test_an_occupied_chips_folder(refused, place):
 def test_images_that_do_not_cover_the_labels(refused, tmp_path):
     away = Grid(makers.CRS, (10.0, 0.0, 700000.0, 0.0, -10.0, 5600000.0), 30, 30)
     path = makers.image(tmp_path / "away.tif", away)
-    refused("exportchips", {"IMAGERY": path}, "cover")
+    refused("exportchips", {"IMAGERY": path}, "does not overlap")
     refused("refinelabels", {"IMAGE": path})
 
 

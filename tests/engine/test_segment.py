@@ -187,7 +187,9 @@ class Counting:
 
 
 @pytest.fixture
-def store():
+def store(monkeypatch):
+    """The shared store, empty and in memory alone: other tests may have given it a folder."""
+    monkeypatch.setattr(SHARED, "disk", None)
     SHARED.clear()
     yield SHARED
     SHARED.clear()

@@ -92,9 +92,8 @@ def test_no_offset_is_claimed_where_none_was_applied(own):
 
 def test_eight_bits_of_a_product_of_sixteen_are_no_reflectance():
     found = sensors.recognise(described("S2A_MSIL2A_x/B04.tif", dtype="uint8"))
-    assert found.bands[0].unit == "brightness"
-    assert found.bands[0].scale == pytest.approx(1 / 255)
-    assert any("cannot be" in warning and "reflectance" in warning for warning in found.warnings)
+    assert (found.bands[0].unit, found.bands[0].scale) == ("DN", 1.0)
+    assert any("8-bit values are no reflectance" in warning for warning in found.warnings)
 
 
 def test_naip_is_four_bands_in_order():

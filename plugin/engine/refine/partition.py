@@ -154,8 +154,9 @@ class Partition:
                 right = min(core.col + core.width, window.col + window.width)
                 shared = Window(left, top, right - left, below - top)
                 own = self._cells.get((row, col))[_part(shared, wide)].astype(np.int64)
-                joined = self.root[np.maximum(own, 0) + self._first[row, col]]
-                out[_part(shared, window)] = np.where(own >= 0, joined, -1)
+                if (own >= 0).any():  # a cell without regions has no number to look up
+                    joined = self.root[np.maximum(own, 0) + self._first[row, col]]
+                    out[_part(shared, window)] = np.where(own >= 0, joined, -1)
         return out
 
 

@@ -157,7 +157,8 @@ def refine(
             method = engine_of(
                 engine, rasters.metres_per_pixel(grid), scale, journal.folder, example_source
             )
-            method.prepare(source, progress.part(0, 35))
+            # In a thread of its own: a forest that is being fitted hears no cancel.
+            jobs.answered(lambda: method.prepare(source, progress.part(0, 35)), progress)
             job = Job(source, method, guards, grid, truth)
             tally = Tally()
             resumed = journal.resumed

@@ -27,6 +27,7 @@ _LINE = (
     -0.2557,
 )  # fmt: skip
 _MODEST = 0.5  # IoU that a correction as large as the whole answer has to make up for
+_GROUND = 0.35  # IoU by which a region that reaches across the picture has to look better
 _APART = 0.35  # of the log of the area between two candidates
 
 
@@ -152,9 +153,16 @@ class _Answer:
         if not wanted:
             return []
         nodes = self.tree.above(wanted[0])
-        nodes = [node for node in nodes if self.tree.area[node] < 0.9 * self.segments.size]
-        nodes = nodes or [wanted[0]]
-        return self._apart(nodes, self.quality[nodes])
+        # The ground may be meant, but an object in it is what people click on.
+        ground = np.array([self._is_background(node) for node in nodes])
+        return self._apart(nodes, self.quality[nodes] - _GROUND * ground)
+
+    def _is_background(self, node: int) -> bool:
+        """What fills the picture or reaches from side to side of it is no object in it."""
+        rows, cols = self.shape
+        left, top, right, bottom = self.tree.box[node]
+        across = (left <= 0 and right >= cols) or (top <= 0 and bottom >= rows)
+        return across or self.tree.area[node] >= 0.9 * self.segments.size
 
     def _apart(self, nodes, scores) -> list:
         """The three best nodes whose areas differ."""
