@@ -114,7 +114,7 @@ def verdict(status_file: Path, log_file: Path, exit_code: int | None, timeout: f
     """0 when the driven file reported success and QGIS closed cleanly; else says what happened."""
     report = json.loads(status_file.read_text()) if status_file.exists() else {}
     if report.get("error"):
-        print(report["error"], file=sys.stderr)
+        print(report["error"])
     if exit_code is None:
         problem = f"QGIS was stopped after {timeout:.0f} s."
     elif exit_code != 0:
@@ -124,7 +124,8 @@ def verdict(status_file: Path, log_file: Path, exit_code: int | None, timeout: f
     else:
         return int(report["status"])
     tail = log_file.read_text(errors="replace").splitlines()[-40:]
-    print("\n".join(["--- the end of QGIS's log", *tail, "---", problem]), file=sys.stderr)
+    # Not into the error stream: a run on record may keep only what was printed.
+    print("\n".join(["--- the end of QGIS's log", *tail, "---", problem]), flush=True)
     return 1
 
 

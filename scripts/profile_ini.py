@@ -14,7 +14,14 @@ QUIET = {
         "showTips340": "false",
         "symbolsListGroupsIndex": "0",
     },
-    "core": {r"NewsFeed\httpsfeedqgisorg\disabled": "true"},
+    # QGIS's news, named so by 3.22 and then by 3.40. News and fonts are fetched by pooled threads
+    # that open the authentication database; 3.40.6 dies on signal 11 when one of them ends at exit
+    # (mended in later versions of QGIS).
+    "core": {
+        r"NewsFeed\httpsfeedqgisorg\disabled": "true",
+        r"httpsfeedqgisorg\disabled": "true",
+    },
+    "fonts": {"downloadMissingFonts": "false"},
     "app": {r"plugin_installer\checkOnStart": "false"},
     "plugin-manager": {"automatically-check-for-updates": "false"},
     "PythonPlugins": {"concord": "true"},
