@@ -140,7 +140,7 @@ def test_desktop_verdicts(monkeypatch, tmp_path, capsys):
     log, status = tmp_path / "log", tmp_path / "status.json"
     log.write_text("last words\n", encoding="utf-8")
     assert desktop.verdict(status, log, 0, 5) == 1  # no report
-    assert "last words" in capsys.readouterr().err
+    assert "last words" in capsys.readouterr().out
     status.write_text('{"status": 0}', encoding="utf-8")
     assert desktop.verdict(status, log, 0, 5) == 0
     assert desktop.verdict(status, log, -11, 5) == 1  # a crash while closing
