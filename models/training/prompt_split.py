@@ -12,8 +12,10 @@ For choices (development): fair-uganda columns 1600 to 2047 of rows from 1024, n
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pickle
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -32,6 +34,20 @@ POND_DATES = ("20090818", "20100629", "20120731", "20140720", "20160816")
 FIELD_COLUMNS, FLOOD_COLUMNS = 60, 342
 GENERATED = 120
 RGB, NRG = (0, 1, 2), (3, 0, 1)
+
+
+def concord(module: str):
+    """A module of the plugin's `engine.segment`, whatever the plugin's folder is called."""
+    if "concord" not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            "concord", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+        )
+        package = importlib.util.module_from_spec(spec)
+        sys.modules["concord"] = package
+        spec.loader.exec_module(package)
+    name = module.lstrip(".")
+    inside = "" if module.startswith("..") else ".segment"
+    return importlib.import_module(f"concord.plugin.engine{inside}.{name}")
 
 
 def _uganda() -> list:
