@@ -107,7 +107,7 @@ def _pyramid(planes: np.ndarray) -> list:
 
 
 def _turn(rng, zoom: float) -> np.ndarray:
-    """(2, 2) from picture steps to scene steps: a quarter or any turn, perhaps mirrored, a shear."""
+    """(2, 2) from picture steps to scene steps: any turn, perhaps mirrored, a stretch."""
     angle = rng.integers(4) * np.pi / 2 + (rng.uniform(-0.8, 0.8) if rng.random() < 0.6 else 0)
     flip = np.diag([1.0, rng.choice([-1.0, 1.0])])
     stretch = np.diag(np.exp(rng.normal(0, 0.06, 2)))

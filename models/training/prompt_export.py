@@ -130,7 +130,7 @@ def _graph(net, inputs, names, outputs, axes):
 
 
 def _halve(model) -> None:
-    """Large weights as float16 with a Cast behind them; onnxruntime widens them once, at opening."""
+    """Large weights as float16 with a Cast behind, which onnxruntime does once, at opening."""
     from onnx import TensorProto, helper, numpy_helper
 
     graph, casts = model.graph, []

@@ -118,7 +118,9 @@ def _pond(canvas, kind: str = "water") -> None:
     if rng.random() < 0.5:  # a rim of wet ground or reed
         rim = ndimage.binary_dilation(mask, iterations=int(rng.integers(1, 7)))
         canvas.paint(rim, _colour(rng, "field" if rng.random() < 0.5 else "tree"))
-    texture = rng.uniform(0, 0.04) * noise(rng, SIDE, 20) + rng.uniform(0, 0.03) * noise(rng, SIDE, 2)
+    texture = rng.uniform(0, 0.04) * noise(rng, SIDE, 20) + rng.uniform(0, 0.03) * noise(
+        rng, SIDE, 2
+    )
     canvas.thing(mask, _colour(rng, kind), texture)
 
 

@@ -61,9 +61,7 @@ class Felzenszwalb(_Rival):
     def encode(self, image, valid):
         from skimage import segmentation
 
-        parts = segmentation.felzenszwalb(
-            image, scale=600, sigma=0.8, min_size=40, channel_axis=-1
-        )
+        parts = segmentation.felzenszwalb(image, scale=600, sigma=0.8, min_size=40, channel_axis=-1)
         return prompts.Encoding(image.shape[:2], {"parts": parts})
 
     def mask(self, encoding, prompt):

@@ -22,7 +22,17 @@ from pathlib import Path
 import numpy as np
 import prompt_generated
 from prompt_scenes import (
-    Scene, bands, chesapeake, components, ponds, read, regions, relief, stretched, uganda, whole,
+    Scene,
+    bands,
+    chesapeake,
+    components,
+    ponds,
+    read,
+    regions,
+    relief,
+    stretched,
+    uganda,
+    whole,
 )  # fmt: skip
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -33,8 +33,9 @@ class EncodeScene(ConcordAlgorithm):
         self.add(QgsProcessingParameterRasterLayer("IMAGE", tr("Image")))
         self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
         self.add(
-            QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
-            "regions, a bundled id, or the file or folder of an ONNX encoder and decoder.",
+            QgsProcessingParameterString("MODEL", tr("Model"), "", optional=True),
+            "concord-prompt, regions, or the file or folder of an ONNX encoder and decoder; left "
+            "out, concord-prompt, or regions where onnxruntime is not installed.",
         )
         self.add(
             QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),

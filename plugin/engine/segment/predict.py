@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from ..errors import ConcordError
 from ..grid import Grid, Window
 from ..progress import SILENT, Progress
 from ..scene import Scene
-from . import places
+from . import bundled, places
 from .composite import Composite
 from .places import TILE, Place, place_of
 from .prompts import Prompt
@@ -212,12 +211,15 @@ _opened: dict = {}
 
 
 def provider_of(model: str, threads: int = 1):
-    """The provider that a MODEL text names: '' or ``regions``, a bundled id, a file or a folder.
+    """The provider that a MODEL text names: ``regions``, a bundled id, a file or a folder.
+
+    '' is the bundled model that comes first (see ``bundled.offered``).
 
     Raises:
         ConcordError: no promptable model, with the reason.
     """
-    if model in ("", "regions"):
+    model = model or bundled.default()
+    if model == bundled.REGIONS:
         from .regions import RegionPrompter
 
         return RegionPrompter()
@@ -229,15 +231,9 @@ def provider_of(model: str, threads: int = 1):
     from . import pair as pairs
     from .sam import SamPrompter
 
-    pair = pairs.find(_bundled(model))
+    pair = pairs.find(str(bundled.folder(model) or model))
     key = (pair, pair.id, threads)
     if key not in _opened:
         _opened.clear()  # one model's weights in memory at a time
         _opened[key] = SamPrompter(pair, threads)
     return _opened[key]
-
-
-def _bundled(model: str) -> str:
-    """The folder of a bundled model's id, else the text as it is."""
-    folder = Path(__file__).resolve().parents[3] / "models" / model
-    return str(folder) if Path(model).name == model and folder.is_dir() else model

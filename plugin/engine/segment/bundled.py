@@ -1,0 +1,28 @@
+"""The promptable models that come with the plugin, the one that is used first in front."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import packages
+
+MODELS = Path(__file__).resolve().parents[3] / "models"
+NETWORK, REGIONS = "concord-prompt", "regions"
+
+
+def offered() -> list:
+    """The ids that can be used here, the best first; the network only with onnxruntime."""
+    usable = folder(NETWORK) is not None and not packages.missing("onnxruntime")
+    return [NETWORK, REGIONS] if usable else [REGIONS]
+
+
+def default() -> str:
+    """The id of the model that answers when none was chosen."""
+    return offered()[0]
+
+
+def folder(model: str) -> Path | None:
+    """The folder of a bundled network, None for anything else."""
+    path = MODELS / model
+    plain = bool(model) and Path(model).name == model
+    return path if plain and any(path.glob("*.onnx")) else None
