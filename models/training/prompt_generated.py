@@ -59,7 +59,7 @@ def _colour(rng, kind: str) -> np.ndarray:
 
 
 def _ground(canvas) -> None:
-    """Fields as cells of a split plane: straight cuts, then bent a little; rows, patches, tracks."""
+    """Fields as cells of a plane split by bent cuts, with rows and patches, tracks between them."""
     rng = canvas.rng
     yy, xx = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     bend = rng.uniform(0, 14)

@@ -54,7 +54,7 @@ def _clicked(mask: np.ndarray, prompt) -> np.ndarray:
 
 
 class Felzenszwalb(_Rival):
-    """Segments of Felzenszwalb and Huttenlocher (2004): those clicked on, less those clicked off."""
+    """Segments of Felzenszwalb and Huttenlocher (2004) that are clicked on, or fill the box."""
 
     id = "felzenszwalb"
 
@@ -72,10 +72,12 @@ class Felzenszwalb(_Rival):
             chosen = set(np.flatnonzero(share > 0.5 * np.bincount(parts.ravel())))
         else:
             chosen = set()
-        for (x, y), label in zip(prompt.points, prompt.labels):
-            row = int(np.clip(y, 0, parts.shape[0] - 1))
-            col = int(np.clip(x, 0, parts.shape[1] - 1))
-            (chosen.add if label else chosen.discard)(parts[row, col])
+        for wanted in (0, 1):  # what was clicked on stays, whatever was clicked off in it
+            for (x, y), label in zip(prompt.points, prompt.labels):
+                if label == wanted:
+                    row = int(np.clip(y, 0, parts.shape[0] - 1))
+                    col = int(np.clip(x, 0, parts.shape[1] - 1))
+                    (chosen.add if label else chosen.discard)(parts[row, col])
         return np.isin(parts, list(chosen))
 
 

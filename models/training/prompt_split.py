@@ -177,14 +177,15 @@ def _relief() -> list:
     return [relief(DATA / "elevation")]
 
 
+def _drawn(group: int) -> list:
+    return [prompt_generated.scene(7000 + group * 10 + k) for k in range(10)]
+
+
 JOBS = {
     "uganda": _uganda, "chips": _chips, "lulc": _lulc, "floods": _floods, "coast": _coast,
     "major": _major, "dates": _dates, "pictures": _pictures, "relief": _relief,
     **{f"ponds-{date}": (lambda date=date: _ponds(date)) for date in POND_DATES},
-    **{
-        f"generated-{k}": (lambda k=k: [prompt_generated.scene(7000 + k * 10 + n) for n in range(10)])
-        for k in range(GENERATED // 10)
-    },
+    **{f"generated-{k}": (lambda k=k: _drawn(k)) for k in range(GENERATED // 10)},
 }  # fmt: skip
 
 
