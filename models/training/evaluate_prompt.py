@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import prompt_generated
 import prompt_rivals
 import prompt_scenes as scenes
 import prompt_split as split
@@ -97,7 +98,16 @@ def fields(folder: Path, develop: bool):
         planes = scene[..., [3, 2, 1, 7]].transpose(2, 0, 1)[(slice(None), *part)]
         planes = np.ascontiguousarray(planes, np.float32)
         path = _scene(folder, f"fields-{k}", planes, ["red", "green", "blue", "nir"])
-        yield path, NIR, _objects(numbers, 40, 2000)
+        yield path, NIR, _objects(numbers, 12, 2000)
+
+
+def drawn(folder: Path, develop: bool):
+    """Fields of generated scenes of seeds that were not trained on: no real land."""
+    for seed in (11, 12) if develop else (1, 2, 3):
+        scene = prompt_generated.scene(seed)
+        planes = np.ascontiguousarray(scene.planes.transpose(2, 0, 1))
+        path = _scene(folder, f"drawn-{seed}", planes, ["red", "green", "blue", "nir"])
+        yield path, NIR, _objects(scene.layers[1][0], 400, 40000)[:12]
 
 
 def cover(folder: Path, develop: bool):
@@ -125,7 +135,14 @@ def floods(folder: Path, develop: bool):
         yield _scene(folder, f"floods-{name}", cut, names), bands, _objects(numbers, 60, 20000)
 
 
-SETS = {"buildings": buildings, "ponds": ponds, "fields": fields, "cover": cover, "floods": floods}
+SETS = {
+    "buildings": buildings,
+    "ponds": ponds,
+    "fields": fields,
+    "cover": cover,
+    "floods": floods,
+    "generated": drawn,
+}
 
 
 def boxed(scene, planes, provider, thing) -> float:

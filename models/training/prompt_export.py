@@ -27,6 +27,7 @@ CARD = {
     "size": SIDE,
     "resize": "longest",
     "scale": 1.0,
+    "closer": 0.1,
     "mean": [prompt_net.MEAN] * 3,
     "std": [prompt_net.STD] * 3,
 }

@@ -18,7 +18,8 @@ EMBEDDING = DEEP + 4 * FINE
 HEADS, HEAD = 4, 6  # similarity: independent projections and their channels
 MASKS = 3
 MEAN, STD = 127.5, 64.0  # the encoder's input is (byte - MEAN) / STD
-_MAPS = 4 + 2 + 2 + 1 + 3 * HEADS
+_MAPS = 4 + 2 + 2 + 1 + 4 * HEADS
+_STRIP = 4.0  # cells outside each side of a box, which show what the object is not
 
 
 class Conv(nn.Sequential):
@@ -143,41 +144,43 @@ class Decoder(nn.Module):
             weight = weight[:, :, None, None]
             for reach in (1.5, 12.0):
                 found.append((torch.exp(-distance / reach) * weight).amax(1))
-        inside, border = _box(spots, labels, rows, cols)
+        inside, border, core, strips = _box(spots, labels, rows, cols)
         told = has_mask[:, None, None, None]
         last = torch.sigmoid(F.avg_pool2d(mask, 2)) * told
         found += [inside, border, last[:, 0], told[:, 0].expand(-1, high, wide)]
         first = ((yes.sum(1) + no.sum(1)) <= 1).to(coords.dtype)[:, None, None]
         found.append(first.expand(-1, high, wide))
-        region = torch.maximum(last[:, 0], inside * (1 - told[:, 0]))
+        region = torch.maximum(last[:, 0], core * (1 - told[:, 0]))
         with torch.autocast(embedding.device.type, enabled=False):  # small differences count here
-            alike = self.similar(embedding.float(), dx, dy, yes, no, region)
+            alike = self.similar(embedding.float(), dx, dy, yes, no, region, strips)
         return torch.cat([torch.stack(found, 1), alike], 1).to(embedding.dtype)
 
-    def similar(self, embedding, dx, dy, yes, no, region):
-        """(t, 3 * HEADS, h, w): likeness to the clicks on, the clicks off, and the region."""
+    def similar(self, embedding, dx, dy, yes, no, region, strips):
+        """(t, 4 * HEADS, h, w): likeness to clicks on, to clicks off, to the region (the last mask
+        or the middle of the box), and to the strips round the box (t, 4, h, w).
+        """
         keys = self.project(embedding[:, :DEEP])
         targets, _, high, wide = keys.shape
         keys = keys.reshape(targets, HEADS, HEAD, high * wide)
         # Bilinear reading at the points as a product, so that any number of points is one shape.
         tents = (1 - dy.abs()).clamp(min=0)[:, :, :, None] * (1 - dx.abs()).clamp(min=0)[:, :, None]
-        tents = tents.flatten(2).to(keys.dtype)
-        weights = region.flatten(1)[:, None].to(keys.dtype)
-        weights = weights / (weights.sum(2, keepdim=True) + 1e-3)
-        read = torch.cat([tents, weights], 1)  # (t, n + 1, hw)
+        areas = torch.cat([region[:, None], strips], 1).flatten(2)
+        areas = areas / (areas.sum(2, keepdim=True) + 1e-3)
+        given = (areas.amax(2) > 0).to(areas.dtype)
+        read = torch.cat([tents.flatten(2), areas], 1)  # (t, n + 5, hw)
         values = torch.einsum("tnp,tkcp->tnkc", read, keys)
         cross = torch.einsum("tnkc,tkcp->tnkp", values, keys)
         lengths = (keys**2).sum(2)[:, None]
         apart = lengths + (values**2).sum(3)[..., None] - 2 * cross
         alike = torch.exp(-apart.clamp(min=0) * torch.exp(self.sharpness)[:, None])
-        given = (region.flatten(1).amax(1, keepdim=True) > 0).to(alike.dtype)
         count = tents.shape[1]
         parts = [
-            (alike[:, :count] * yes[:, :, None, None].to(alike.dtype)).amax(1),
-            (alike[:, :count] * no[:, :, None, None].to(alike.dtype)).amax(1),
-            alike[:, count] * given[:, :, None],
+            (alike[:, :count] * yes[:, :, None, None]).amax(1),
+            (alike[:, :count] * no[:, :, None, None]).amax(1),
+            alike[:, count] * given[:, :1, None],
+            (alike[:, count + 1 :] * given[:, 1:, None, None]).amax(1),
         ]
-        return torch.cat(parts, 1).reshape(targets, 3 * HEADS, high, wide)
+        return torch.cat(parts, 1).reshape(targets, 4 * HEADS, high, wide)
 
 
 def _double(x):
@@ -185,15 +188,30 @@ def _double(x):
 
 
 def _box(spots, labels, rows, cols):
-    """Inside the box (0 to 1 over a cell at its border) and how near the border is."""
+    """Maps of a box, all 0 without one: inside it (0 to 1 over a cell at its border), how near
+    its border is, its middle (t, h, w), and the strips outside its four sides (t, 4, h, w).
+    """
     first = (labels == 2).to(spots.dtype)
     second = (labels == 3).to(spots.dtype)
     given = (first.amax(1) * second.amax(1))[:, None, None]
     near = (spots * first[:, :, None]).sum(1)
     far = (spots * second[:, :, None]).sum(1)
-    across = torch.minimum(cols - near[:, 0:1], far[:, 0:1] - cols)  # (t, w), below 0 outside
-    down = torch.minimum(rows - near[:, 1:2], far[:, 1:2] - rows)
+    left, right = cols - near[:, 0:1], far[:, 0:1] - cols  # (t, w), below 0 outside
+    top, bottom = rows - near[:, 1:2], far[:, 1:2] - rows
+    across, down = torch.minimum(left, right), torch.minimum(top, bottom)
     depth = torch.minimum(across[:, None, :], down[:, :, None])
     inside = (depth + 0.5).clamp(0, 1) * given
     border = torch.exp(-depth.abs() / 3.0) * given
-    return inside, border
+    half = ((far - near) / 2).clamp(min=0.5)
+    u, v = (left - right) / 2 / half[:, 0:1], (top - bottom) / 2 / half[:, 1:2]
+    core = torch.exp(-2 * (u**2)[:, None, :] - 2 * (v**2)[:, :, None]) * inside
+    between_x = ((across + 0.5).clamp(0, 1) * given[:, 0])[:, None, :]
+    between_y = ((down + 0.5).clamp(0, 1) * given[:, 0])[:, :, None]
+    strips = [between_y * _outside(side)[:, None, :] for side in (left, right)]
+    strips += [between_x * _outside(side)[:, :, None] for side in (top, bottom)]
+    return inside, border, core, torch.stack(strips, 1)
+
+
+def _outside(depth):
+    """1 from half a cell to _STRIP cells outside a side, 0 elsewhere."""
+    return ((-depth + 0.5).clamp(0, 1)) * ((depth + _STRIP + 0.5).clamp(0, 1))

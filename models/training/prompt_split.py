@@ -211,6 +211,8 @@ def training(processes: int = 1) -> list:
     for scene in found:
         if scene.name.startswith("generated"):
             scene.weight = 16.0 / GENERATED
+        if not scene.name.startswith("uganda"):  # small pictures are shown much enlarged
+            scene.zoom = (scene.zoom[0], scene.zoom[1] * 1.8)
     return found
 
 

@@ -1,6 +1,6 @@
 """Train concord-prompt: interactive segmentation on real regions and generated scenes.
 
-    CONCORD_DATA=... python models/training/train_prompt.py [--steps 6000] [--minutes 110]
+    CONCORD_DATA=... python models/training/train_prompt.py [--steps 2400] [--minutes 110]
 
 Writes checkpoints to .build/prompt/ (and goes on from the last one), then the ONNX pair and its
 card to models/concord-prompt/. Seeds are fixed; about an hour on two cores, minutes on a GPU.
@@ -23,7 +23,7 @@ import torch.nn.functional as F
 
 OUT = prompt_split.ROOT / ".build" / "prompt"
 SEED, CROPS, TARGETS, RATE, WARM, DECAY = 20261120, 4, 6, 2e-3, 100, 0.998
-SIDES = ((0.0, 160), (0.6, 256))  # pixels of the crops from a share of the training on
+SIDES = ((0.0, 160), (0.5, 256))  # pixels of the crops from a share of the training on
 ROUNDS = (0.40, 0.26, 0.18, 0.16)  # how often a target has had 0, 1, 2, 3 answers already
 _source = None  # of the loading process
 
@@ -49,7 +49,7 @@ class Prompts:
         room = 2 + 1 + len(ROUNDS)
         self.coords = np.zeros((count, room, 2), np.float32)
         self.labels = np.full((count, room), -1, np.float32)
-        boxed = rng.random(count) < 0.22
+        boxed = rng.random(count) < 0.33
         self.coords[~boxed, 2], self.labels[~boxed, 2] = points[~boxed], 1
         self.coords[boxed, :2] = boxes[boxed].reshape(-1, 2, 2)
         self.labels[boxed, :2] = (2, 3)
@@ -205,7 +205,7 @@ def _keep(target, nets, optimiser, slow, number: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--minutes", type=float, default=110)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-export", action="store_true")

@@ -20,6 +20,7 @@ __all__ = ["TILE", "Answer", "Place", "answer", "outline", "place_of", "prompts_
 
 _CUT = 0.03  # of the tile's border: a mask that touches more of it was cut off there
 _WIDER = 2  # times a larger tile is tried for an object that was cut off
+_CLOSER = 2  # times a smaller tile is tried for a small object
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def answer(
         level: pyramid level to look at, 0 is full resolution.
         previous: the answer that is being corrected: its tile is kept and its mask is prompted.
         shape: an old outline as GeoJSON in map units; it becomes a mask prompt.
-        widen: look again on a larger tile when the object reaches over the tile's border.
+        widen: look again on a larger tile when the object reaches over the tile's border, and on
+            a smaller one when it is small and the model wants that.
 
     Raises:
         ConcordError: the prompt lies outside the image or where it has no data.
@@ -77,6 +79,13 @@ def answer(
         if not (found and _is_cut_off(found[0], width, height)):
             break
         place = places.coarser(place, prompt.bounds, width, height, tile)
+        found = ask(place, None) or found
+    for _ in range(_CLOSER if widen and previous is None else 0):
+        if not (found and _is_small(found[0], provider)):
+            break
+        place = places.closer(found[0].place, prompt.bounds, width, height, tile)
+        if place == found[0].place or not place.holds(prompt.bounds, 0.02):
+            break
         found = ask(place, None) or found
     return found
 
@@ -123,6 +132,15 @@ def _is_cut_off(found: Answer, width: int, height: int) -> bool:
     if window.row + window.height < height:
         touched += mask[-1].sum()
     return touched > _CUT * sum(mask.shape)
+
+
+def _is_small(found: Answer, provider) -> bool:
+    """True when a model that wants to look closer at small objects sees one."""
+    rows, cols = np.any(found.mask, axis=1).nonzero()[0], np.any(found.mask, axis=0).nonzero()[0]
+    if not rows.size:
+        return False
+    extent = max(rows[-1] - rows[0], cols[-1] - cols[0]) + 1
+    return bool(extent < getattr(provider, "closer", 0.0) * max(found.mask.shape))
 
 
 def outline(found: Answer, grid: Grid, grow: int = 0) -> list:
