@@ -27,7 +27,7 @@ CARD = {
     "size": SIDE,
     "resize": "longest",
     "scale": 1.0,
-    "closer": 0.1,
+    "closer": 0.06,
     "mean": [prompt_net.MEAN] * 3,
     "std": [prompt_net.STD] * 3,
 }
@@ -148,7 +148,7 @@ def _halve(model) -> None:
 
 
 def main(arguments: list | None = None) -> None:
-    """Export, and write the card beside the pair."""
+    """Export a checkpoint; card.md beside the pair is written by hand from the held-out table."""
     arguments = sys.argv[1:] if arguments is None else arguments
     checkpoint = Path(arguments[0]) if arguments else ROOT / ".build" / "prompt" / "last.pt"
     folder = Path(arguments[1]) if len(arguments) > 1 else TARGET

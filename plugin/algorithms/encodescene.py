@@ -33,9 +33,8 @@ class EncodeScene(ConcordAlgorithm):
         self.add(QgsProcessingParameterRasterLayer("IMAGE", tr("Image")))
         self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
         self.add(
-            QgsProcessingParameterString("MODEL", tr("Model"), "", optional=True),
-            "concord-prompt, regions, or the file or folder of an ONNX encoder and decoder; left "
-            "out, concord-prompt, or regions where onnxruntime is not installed.",
+            QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
+            "regions, concord-prompt, or the file or folder of an ONNX encoder and decoder.",
         )
         self.add(
             QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),

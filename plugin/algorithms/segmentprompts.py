@@ -49,9 +49,8 @@ class SegmentPrompts(ConcordAlgorithm):
             "Boxes that go with points of the same object.",
         )  # fmt: skip
         self.add(
-            QgsProcessingParameterString("MODEL", tr("Model"), "", optional=True),
-            "concord-prompt, regions, or the file or folder of an ONNX encoder and decoder; left "
-            "out, concord-prompt, or regions where onnxruntime is not installed.",
+            QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
+            "regions, concord-prompt, or the file or folder of an ONNX encoder and decoder.",
         )
         self.add(
             QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),

@@ -15,8 +15,10 @@ def offered() -> list:
 def good_for(model: str) -> str:
     """One line on what a model of the list is for; empty for the user's own."""
     return {
-        bundled.NETWORK: tr(
-            "Outlines roofs, ponds, fields and trees from a click or a box; click again to correct."
+        bundled.REGIONS: tr(
+            "For one click on what has a plain, sharp edge: ponds, even fields, plain roofs."
         ),
-        bundled.REGIONS: tr("Joins pixels of even colour; for areas with a sharp, plain edge."),
+        bundled.NETWORK: tr(
+            "For boxes round roofs, and for outlines that you correct with several clicks."
+        ),
     }.get(model, "")

@@ -109,7 +109,7 @@ def _prompts(steps, out: Path, loop: Loop, scene: str, hand: str) -> None:
     found = measure.outlines(str(out / "maps" / "prompted.gpkg"), str(objects))
     loop.figures["prompt_iou"] = measure.mean(found.values())
     figure = f"mean IoU {loop.figures['prompt_iou']:.2f} over {len(found)} water bodies, 1 click"
-    steps.tell("Segment prompts (concord-prompt)", "segmentprompts", seconds, figure)
+    steps.tell("Segment prompts (regions, no model)", "segmentprompts", seconds, figure)
 
 
 def _dynamic_world(steps, out, loop, data: Path, scene: str, hand: str) -> str:

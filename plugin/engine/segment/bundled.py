@@ -1,4 +1,4 @@
-"""The promptable models that come with the plugin, the one that is used first in front."""
+"""The promptable models that come with the plugin, the default in front."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ NETWORK, REGIONS = "concord-prompt", "regions"
 
 
 def offered() -> list:
-    """The ids that can be used here, the best first; the network only with onnxruntime."""
+    """The ids that can be used here, the best first click first; the network with onnxruntime.
+
+    Regions come first as long as their first click is the better one on held-out buildings and
+    ponds (models/concord-prompt/card.md); the network is the better one from a box and when it
+    is corrected.
+    """
     usable = folder(NETWORK) is not None and not packages.missing("onnxruntime")
-    return [NETWORK, REGIONS] if usable else [REGIONS]
+    return [REGIONS, NETWORK] if usable else [REGIONS]
 
 
 def default() -> str:
