@@ -86,7 +86,8 @@ def feature(p, grid: Grid) -> dict:
 
 def _splits(kept: list, grid: Grid) -> Iterator:
     yield '{"type": "FeatureCollection", "features": '
-    yield from base.json_list(feature(p, grid) for p in kept)
+    with rasters.environment():
+        yield from base.json_list(feature(p, grid) for p in kept)
     yield "}\n"
 
 

@@ -89,15 +89,15 @@ def _chips(reader: LabelReader, wish: ExportWish) -> list:
 
 def _gate(chips, reader: LabelReader, gate, progress: Progress) -> tuple:
     passed, rejected = [], []
-    for done, chip in enumerate(chips):
-        progress.report(done, len(chips), "Looking at labels", "chips")
-        with rasters.environment():
+    with rasters.environment():
+        for done, chip in enumerate(chips):
+            progress.report(done, len(chips), "Looking at labels", "chips")
             content = reader.content(chip.window)
-        problem = gate.problem(content)
-        if problem:
-            rejected.append((chip.id, problem))
-        else:
-            passed.append(Planned(chip, content))
+            problem = gate.problem(content)
+            if problem:
+                rejected.append((chip.id, problem))
+            else:
+                passed.append(Planned(chip, content))
     if not passed:
         reason = rejected[0][1] if rejected else "no chip"
         raise ConcordError(

@@ -120,7 +120,10 @@ class Store:
         path = os.path.join(self.staging, *parts)
         parent = os.path.dirname(path)
         if parent not in self._made:
-            os.makedirs(parent, exist_ok=True)
+            try:
+                os.mkdir(parent)
+            except OSError:  # there already, or its parent is not
+                os.makedirs(parent, exist_ok=True)
             self._made.add(parent)
         return path
 

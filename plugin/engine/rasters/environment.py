@@ -72,12 +72,22 @@ def crs_text(crs) -> str:
 
 
 def parse_crs(text: str):
+    """The CRS of a text, None for ''. Kept a thread, because one CRS object is for one thread."""
+    if not text:
+        return None
+    known = _thread.__dict__.setdefault("systems", {})
+    if text in known:
+        return known[text]
     try:
-        return rasterio.crs.CRS.from_string(text) if text else None
+        found = rasterio.crs.CRS.from_string(text)
     except CRSError as error:
         raise ConcordError(
             f"The CRS '{text}' is not known; give an authority code such as EPSG:32632."
         ) from error
+    if len(known) > 50:
+        known.clear()
+    known[text] = found
+    return found
 
 
 def affine(transform: tuple):
