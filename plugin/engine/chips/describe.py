@@ -15,7 +15,7 @@ from . import audit, captions, croissant, curate, datasheet, split, stac, tables
 from .store import MANIFEST, Store
 from .writers import base
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)

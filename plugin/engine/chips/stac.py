@@ -1,7 +1,8 @@
 """STAC 1.1 items and the collection of a chip set, written by hand so that nothing is fetched.
 
 Extensions: label 1.0.1 (raster labels), ml-aoi 0.2.0 (split), projection 2.0, eo 2.0, raster 2.0,
-classification 2.0. ``label:properties`` and the class group's name are null for raster labels.
+classification 2.0. ``label:properties`` and the class group's name are null for raster labels,
+whose overview has no property key at all.
 """
 
 from __future__ import annotations
@@ -119,7 +120,6 @@ def item(
         "label:tasks": ["segmentation"],
         "label:overviews": [
             {
-                "property_key": None,
                 "counts": [
                     {"name": c.name, "count": int(counts[c.code])}
                     for c in taxonomy.classes
@@ -146,7 +146,7 @@ def item(
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": [*EXTENSIONS, *([SAR] if radar else [])],
+        "stac_extensions": [*_extensions(assets), *([SAR] if radar else [])],
         "id": planned.chip.id,
         "collection": "chips",
         "geometry": geometry,
@@ -160,6 +160,16 @@ def item(
             *_roles(assets),
         ],
     }
+
+
+def _extensions(assets: dict) -> list:
+    """The extensions that an item uses: eo's schema refuses an item without a field of eo."""
+    used = {
+        field.split(":")[0]
+        for asset in assets.values() for band in asset.get("bands", ()) for field in band
+    }  # fmt: skip
+    unused = {f"{_BASE}/{name}/" for name in ("eo", "raster") if name not in used}
+    return [url for url in EXTENSIONS if not any(url.startswith(part) for part in unused)]
 
 
 def _roles(assets: dict) -> list:
