@@ -7,6 +7,8 @@ fit_dataset of FLAIR-1 (IGNF/FLAIR-1, py_module/utils.py and src/flair/data_load
 PASTIS_Dataset (VSainteuf/utae-paps, src/dataset.py) and FieldsOfTheWorld of torchgeo
 (torchgeo/datasets/ftw.py). What they expect is written down here; none of their code is.
 
+"""
+
 from __future__ import annotations
 
 import csv
