@@ -71,7 +71,7 @@ def finish(store: Store, context: Context) -> dict:
 
 def feature(p, grid: Grid) -> dict:
     """A chip's outline with its split."""
-    geometry, bbox = stac.footprint(p.chip.bounds, grid.crs)
+    geometry, bbox = stac.footprint(grid.sub(p.chip.window))
     properties = {
         "id": p.chip.id,
         "split": p.split,
@@ -168,8 +168,18 @@ def _warnings(values: dict, layout, scheme) -> list:
     if not any(layout.dates):
         warnings.append("The date of the images is not known; give DATE to record it.")
     for image in layout.images:
-        if image.is_resampled:
+        if image.moved:
+            warnings.append(
+                f"{image.name} lies in another CRS or is turned; it was resampled at its own pixel "
+                "size onto the chips' footprint."
+            )
+        elif image.is_resampled:
             warnings.append(f"{image.name} was brought on the chips' grid by resampling.")
+    if layout.angle:
+        warnings.append(
+            f"The chips are turned by {layout.angle:g} degrees; labels were brought on their grid "
+            "by the nearest pixel."
+        )
     if scheme.assumed:
         warnings.append(scheme.assumed)
     return warnings

@@ -29,7 +29,13 @@ class LabelReader:
             target = rasters.info(wish.grid).grid if wish.grid else None
             if target is not None and not target.crs:
                 rasters.require_crs(rasters.info(wish.grid))
+            if wish.rotation:
+                target = plan.turned(target or rasters.info(labels).grid, wish.rotation)
             self.mask = stack.enter_context(ClassRaster(labels, target))
+        elif wish.rotation:
+            raise ConcordError(
+                "Chips around points cannot be turned; set ROTATION to 0 or give a class raster."
+            )
         else:
             self.mask = labels
         self.grid: Grid = self.mask.grid

@@ -84,11 +84,11 @@ def band_entries(recognised, info) -> list:
     return entries
 
 
-def footprint(bounds: tuple, crs: str) -> tuple:
-    """(GeoJSON polygon, bbox) of bounds in longitude and latitude."""
-    left, bottom, right, top = bounds
-    ring = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
-    moved = rasters.transform_points(ring, crs, "EPSG:4326")
+def footprint(grid) -> tuple:
+    """(GeoJSON polygon, bbox) of a chip's grid in longitude and latitude."""
+    corners = ((0, grid.height), (grid.width, grid.height), (grid.width, 0), (0, 0))
+    ring = [grid.xy(col, row) for col, row in (*corners, corners[0])]
+    moved = rasters.transform_points(ring, grid.crs, "EPSG:4326")
     spots = [[round(x, 9), round(y, 9)] for x, y in moved]
     xs, ys = zip(*spots)
     return {"type": "Polygon", "coordinates": [spots]}, [min(xs), min(ys), max(xs), max(ys)]
@@ -106,8 +106,8 @@ def item(
     """
     dates = [date] if isinstance(date, str) else list(date)
     radar = _radar(sensors, names)
-    geometry, bbox = footprint(planned.chip.bounds, grid.crs)
     sub = grid.sub(planned.chip.window)
+    geometry, bbox = footprint(sub)
     code = rasters.epsg(grid.crs)
     counts = planned.content.counts
     properties = {

@@ -31,7 +31,7 @@ def chip(sample: base.Sample) -> tuple:
     three = two + (sample.boundary & (two > 0)).astype(np.uint8)
     unknown = np.isin(sample.label, (NO_DATA, IGNORE))
     two[unknown] = three[unknown] = _UNKNOWN
-    geometry, _ = stac.footprint(sample.planned.chip.bounds, sample.setup.grid.crs)
+    geometry, _ = stac.footprint(sample.grid)
     files = {
         f"{slug}/s2_images/window_a/{place}": _window(sample, alike[0]),
         f"{slug}/s2_images/window_b/{place}": _window(sample, alike[-1]),

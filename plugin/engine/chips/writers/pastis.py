@@ -115,7 +115,7 @@ def chip(sample: base.Sample) -> tuple:
         ("ZONES", zones(things, shape)),
     ):
         files[f"INSTANCE_ANNOTATIONS/{title}_{number}.npy"] = _bytes(array)
-    geometry, _ = stac.footprint(sample.planned.chip.bounds, sample.setup.grid.crs)
+    geometry, _ = stac.footprint(sample.grid)
     fold = {"train": 1 + abs(hash_of(sample.planned.block)) % 3, "validate": 4, "test": 5}
     record |= {"fold": fold[sample.split], "parcels": len(sample.things), "geometry": geometry}
     record["cover"] = round(sample.planned.content.labelled, 6)
