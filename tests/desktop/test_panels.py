@@ -77,3 +77,13 @@ def test_action_hides_the_docks_again(plugin, shown, desktop):
     desktop.settle()
     assert all(panel.isHidden() for panel in shown.panels.values())
     assert not shown.action.isChecked()
+
+
+@pytest.mark.parametrize("name", ["importchips", "pointchips", "parceltable"])
+def test_algorithms_without_a_form_open_in_their_own_dialog(shown, qtbot, name):
+    from concord.plugin.gui import tools
+
+    dialog = tools.open_dialog(f"concord:{name}")
+    qtbot.waitUntil(dialog.isVisible)
+    assert dialog.windowTitle()
+    dialog.close()
