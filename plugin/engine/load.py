@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import derive, rasters, shift
+from . import derive, prisma, rasters, shift
 from .errors import ConcordError
 from .gather import gather
 from .grid import Grid
@@ -122,6 +122,11 @@ def load_scene(
     virtual stack on the files themselves, and only what must be computed (derived bands, dB of
     power) is written beside it.
     """
+    with prisma.unpacked(inputs, output, progress) as (paths, made):
+        return _load(paths, output, sensor, wish, derived, check_shift, made, progress)
+
+
+def _load(inputs, output, sensor, wish, derived, check_shift, made: dict, progress) -> dict:
     found = gather(inputs, sensor)
     grid = plan_grid(found.infos, wish or GridWish())
     with Scene([i.path for i in found.infos], grid, recognised=found.recognised) as scene:
@@ -136,7 +141,10 @@ def load_scene(
         else:
             _write_copy(scene, scene.names, extra, output, progress)
         progress.report(1, 1, "Scene built")
-        return {**_report(scene, extra, found.skipped, output), "shifts": shifts}
+        report = {**_report(scene, extra, found.skipped, output), "shifts": shifts}
+    for band in report["bands"]:
+        band["source"] = made.get(band["source"], band["source"])
+    return report
 
 
 def _write_copy(scene: Scene, names: list, extra: list, output, progress: Progress) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import backscatter, rasters, sensors
+from . import backscatter, physical, rasters, sensors
 from .errors import ConcordError
 from .grid import Grid, Window
 
@@ -125,7 +125,7 @@ class Scene:
         formula = source.band.formula
         if raster.is_resampled and backscatter.function_for(source):
             formula = "palsar_power" if formula == "palsar" else "power"
-        return backscatter.FORMULAS[formula](plane) if formula else plane
+        return physical.apply(formula, plane) if formula else plane
 
     def _raster(self, source: Source) -> rasters.Raster:
         function = backscatter.function_for(source)

@@ -40,7 +40,7 @@ class ScenePanel(Panel):
         self.files = QgsFileWidget()
         self.files.setStorageMode(QgsFileWidget.StorageMode.GetMultipleFiles)
         self.files.setDialogTitle(tr("Files of one scene"))
-        self.files.setFilter(tr("Rasters") + " (*.tif *.tiff *.jp2 *.vrt *.img *.nc);;* (*)")
+        self.files.setFilter(tr("Rasters") + " (*.tif *.tiff *.jp2 *.vrt *.img *.nc *.he5);;* (*)")
         self.files.lineEdit().setPlaceholderText(tr("Files, or the folder of a product"))
         self.files.fileChanged.connect(self.refresh)
         tip = tr("One file or many; each becomes bands of the scene. Dropping files works too")

@@ -144,7 +144,7 @@ class Image:
         """A GeoTIFF of a cut with its band names, units, scales and no-data value."""
         return rasters.encode(
             cut.array, cut.grid, names=[b.name for b in self.bands],
-            units=[b.unit for b in self.bands], nodata=self.nodata,
+            units=["" if b.formula else b.unit for b in self.bands], nodata=self.nodata,
             scales=[(b.scale, b.offset) for b in self.bands],
         )  # fmt: skip
 

@@ -76,7 +76,7 @@ def band_entries(recognised, info) -> list:
         if known is not None and known.wavelength:
             entry["eo:common_name"] = band.name
             entry["eo:center_wavelength"] = known.wavelength
-        if band.unit:
+        if band.unit and not band.formula:  # else the unit is that of the computed values
             entry["unit"] = band.unit
         if (band.scale, band.offset) != (1.0, 0.0):
             entry["raster:scale"], entry["raster:offset"] = band.scale, band.offset
