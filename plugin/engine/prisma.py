@@ -33,7 +33,7 @@ def unpacked(inputs, output: str, progress: Progress = SILENT):
     They lie beside an ``output`` that ends in .vrt, which reads them; else they go afterwards.
     """
     inputs, stays = [str(given) for given in inputs], Path(output).suffix.lower() == ".vrt"
-    if not any(_inside(given) for given in inputs):
+    if not any(inside(given) for given in inputs):
         yield inputs, {}
         return
     with contextlib.ExitStack() as stack:
@@ -42,7 +42,7 @@ def unpacked(inputs, output: str, progress: Progress = SILENT):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         made, paths = {}, []
         for given in inputs:
-            found = _inside(given)
+            found = inside(given)
             for path in found:
                 target = str(folder / f"{path.stem}_cube.tif")
                 convert(path, target, progress)
@@ -53,7 +53,7 @@ def unpacked(inputs, output: str, progress: Progress = SILENT):
         yield paths, made
 
 
-def _inside(given: str) -> list:
+def inside(given: str) -> list:
     """PRISMA files that an input is or, as a folder, holds."""
     path = Path(given)
     if path.is_dir():

@@ -30,6 +30,7 @@ from .keys import PromptKeys, legend
 from .panel import Panel
 from .prompt_session import ALGORITHM, BOTH, PromptSession
 from .prompt_tool import PromptTool
+from .thumbnails import Thumbnails
 from .widgets import LayerCombo, choice, form, note, prompt_model_combo, row, side_by_side
 
 
@@ -82,6 +83,7 @@ class AnnotatePanel(Panel):
         self.image = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
         row(layout, tr("&Image"), self.image, tr("The scene in which outlines are looked for"))
         self.composite = choice()
+        self.thumbnails = Thumbnails(self.composite, lambda: self.image.currentLayer())
         tip = tr("The bands the model sees; kept with every label")
         row(layout, tr("C&omposite"), self.composite, tip)
         self.model = prompt_model_combo()
@@ -198,6 +200,7 @@ class AnnotatePanel(Panel):
                 title = title.format(one=found[0].title, other=found[1].title)
                 self.composite.addItem(title, BOTH.join(both))
         self.composite.blockSignals(False)
+        self.thumbnails.draw()
         self._reconfigure()
 
     def _reconfigure(self, *_) -> None:
