@@ -20,7 +20,7 @@ from .scene_files import as_text
 from .scene_inputs import Inputs
 from .scene_profile import Looks
 from .scene_recognised import Recognised
-from .thumbnails import Thumbnails
+from .thumbnails import pictured_choice
 from .widgets import ExtentChooser, LayerCombo, choice, form, note, row
 
 
@@ -116,8 +116,7 @@ class ScenePanel(Panel):
         self.shown = LayerCombo("raster")
         self.shown.layerChanged.connect(self._list_composites)
         row(layout, tr("La&yer"), self.shown, tr("The layer whose bands are shown"))
-        self.composite = choice()
-        self.thumbnails = Thumbnails(self.composite, self.shown.currentLayer)
+        self.composite, self.thumbnails = pictured_choice(self.shown.currentLayer)
         self.composite.activated.connect(self._show_composite)
         row(
             layout,

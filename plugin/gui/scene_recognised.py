@@ -30,7 +30,7 @@ class Recognised(QObject):
         column = panel.section(tr("Files"), collapsed=True)
         panel.step(
             column,
-            tr("Loo&k at the files"),
+            tr("Look at the files"),
             "concord:recognisefiles",
             inputs.problem,
             self.look,

@@ -9,6 +9,7 @@ from qgis.PyQt.QtGui import QIcon, QImage, QPixmap
 from qgis.PyQt.QtWidgets import QComboBox
 
 from ..bridge import styles
+from .widgets import choice
 
 SIDE = 48  # pixels of a picture
 _REACH = 384  # pixels of the layer that it shows at most: a look at all of a scene would read all
@@ -101,3 +102,9 @@ def _plane(layer: QgsRasterLayer, band: int, box: QgsRectangle) -> np.ndarray | 
     shown = np.clip((values - low) / max(high - low, 1e-9), 0, 1) * 255
     shown[lacking | ~np.isfinite(values)] = 0
     return shown.astype(np.uint8)
+
+
+def pictured_choice(layer_of) -> tuple:
+    """(a combo box, the ``Thumbnails`` of its entries)."""
+    combo = choice()
+    return combo, Thumbnails(combo, layer_of)
