@@ -224,7 +224,7 @@ class ScenePanel(Panel):
                 views.show(layer, first)
             self.looks.profile.add([])
             self.shown.setLayer(layer)
-            self._look_at(layer)
+            self.show_place(layer)
             self.say(
                 tr("Added {name}: {n} bands, {s:.1f} s.").format(
                     name=name, n=layer.bandCount(), s=outcome.seconds
@@ -243,7 +243,8 @@ class ScenePanel(Panel):
             if isinstance(layer, QgsRasterLayer) and layer.source() in chosen:
                 scenes.correct_sensor(layer, sensor)
 
-    def _look_at(self, layer: QgsRasterLayer) -> None:
+    def show_place(self, layer: QgsRasterLayer) -> None:
+        """Make a layer the active one and fill the canvas with it."""
         self.iface.setActiveLayer(layer)
         if len(self.project.mapLayers()) == 1:
             self.project.setCrs(layer.crs())

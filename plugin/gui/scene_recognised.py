@@ -71,12 +71,18 @@ class Recognised(QObject):
 
         self.panel.launch("concord:recognisefiles", parameters, done)
 
+    def _place(self, path: str) -> str:
+        """A file by its place below the chosen folder, or with the folder it lies in."""
+        for given in map(Path, self.inputs.files()):
+            if given in Path(path).parents:
+                return Path(path).relative_to(given).as_posix()
+        return "/".join(Path(path).parts[-2:])
+
     def _tell(self, report: dict) -> None:
         out = report["skipped"]
         lines = list(report["warnings"])
         for entry in out[:_TOLD]:
-            place = "/".join(Path(entry["file"]).parts[-2:])
-            lines.append(f"{place}: {entry['reason']}")
+            lines.append(f"{self._place(entry['file'])}: {entry['reason']}")
         if len(out) > _TOLD:
             lines.append(tr("{n} more are left out.").format(n=len(out) - _TOLD))
         self.notes.setText("\n".join(f"• {text}" for text in lines))

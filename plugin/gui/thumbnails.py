@@ -25,7 +25,6 @@ class Thumbnails:
 
     def __init__(self, combo: QComboBox, layer_of):
         self.combo, self._layer_of = combo, layer_of
-        combo.setIconSize(QSize(SIDE, SIDE))
         self._timer = QTimer(combo)
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
@@ -36,6 +35,8 @@ class Thumbnails:
     def draw(self) -> None:
         """Begin anew: the entries have changed."""
         self._waiting = list(range(self.combo.count()))
+        side = SIDE if self._waiting else 16  # an empty box need not be high
+        self.combo.setIconSize(QSize(side, side))
         self._timer.start()
 
     def _next(self) -> None:

@@ -62,7 +62,7 @@ def test_files_are_listed_with_what_they_were_taken_for(panel, product, qtbot, m
     assert cells[0].startswith("Sentinel-2 L2A") and cells[1:] == ["2020-06-01", "red"]
     assert "folder name fits" in table.item(row, 0).toolTip()
     assert table.item(4, 0).checkState() == Qt.CheckState.Unchecked
-    assert f"{NAME}/empty.tif: the file is empty" in panel.recognised.notes.text()
+    assert "• empty.tif: the file is empty" in panel.recognised.notes.text()
     assert panel.recognised.corrections() == {}
 
 
