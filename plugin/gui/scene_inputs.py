@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import qgis.core
 from qgis.core import QgsRasterLayer
 from qgis.gui import QgsFileWidget, QgsGui
 from qgis.PyQt.QtCore import QObject, pyqtSignal
@@ -52,7 +53,10 @@ class Inputs(QObject):
         if stac_page():
             search = self.menu.addAction(tr("Search STAC with QGIS…"))
             search.setToolTip(
-                tr("Opens QGIS's own STAC client; what it adds to the map is listed below")
+                tr(
+                    "Opens QGIS's own STAC client; layers that it adds to the map can be taken "
+                    "from this menu. Nothing is fetched before you ask there"
+                )
             )
             search.triggered.connect(self._search_stac)
         self.menu.addSeparator()
@@ -99,6 +103,10 @@ class Inputs(QObject):
 
 
 def stac_page() -> str:
-    """The page of QGIS's data source manager that searches STAC, '' before QGIS 3.40."""
+    """The page of QGIS's data source manager that knows STAC, '' before QGIS 3.40.
+
+    QGIS 3.40 and 3.41 have STAC in the Browser page, later ones a page of its own.
+    """
     providers = QgsGui.sourceSelectProviderRegistry().providers()
-    return next((p.name() for p in providers if "stac" in p.name().lower()), "")
+    own = next((p.name() for p in providers if "stac" in p.name().lower()), "")
+    return own or ("browser" if hasattr(qgis.core, "QgsStacConnection") else "")
