@@ -13,7 +13,7 @@ from ..grid import Grid, Window
 from ..progress import SILENT, Progress
 from . import card as cards
 from . import gate as gates
-from . import plan, preflight
+from . import glimpse, plan, preflight
 from .canvas import Canvas
 from .card import KINDS
 from .journal import Journal, key_of
@@ -81,7 +81,8 @@ def _layers_of(adapter):
 def _run_dense(job: Job, work: TileRunner) -> tuple:
     adapter = work.adapter
     layers = {name: adapter.layers()[name] for name in job.task.asked}
-    journal = Journal(next(iter(job.wish.paths.values()), None), _key(job, work))
+    about = glimpse.about(_finer(job.grid, adapter.scale), layers.get("main"))
+    journal = Journal(next(iter(job.wish.paths.values()), None), _key(job, work), about)
     try:
         with _writers(job, layers, adapter.scale) as writers:
             _fill(job, work, layers, journal, writers)
