@@ -48,12 +48,12 @@ def engine_of(
     if name in ("slic", "felzenszwalb", "watershed", "auto"):
         from .segments import SegmentEngine, default_scale
 
-        scale = scale or default_scale(metres)
         if name == "auto":
             from .auto import AutoEngine
 
-            return AutoEngine(examples, scale, folder)
-        return SegmentEngine(name, scale, folder)
+            # A model's answer wants smaller segments than a vote of the map's own classes.
+            return AutoEngine(examples, scale or default_scale(metres) / 2, folder)
+        return SegmentEngine(name, scale or default_scale(metres), folder)
     return _others(name, folder)
 
 
