@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from qgis.core import QgsRasterLayer, QgsRectangle
+from qgis.core import Qgis, QgsRasterLayer, QgsRectangle
 from qgis.PyQt.QtCore import QSize, QTimer
 from qgis.PyQt.QtGui import QIcon, QImage, QPixmap
 from qgis.PyQt.QtWidgets import QComboBox
@@ -13,6 +13,15 @@ from .widgets import choice
 
 SIDE = 48  # pixels of a picture
 _REACH = 384  # pixels of the layer that it shows at most: a look at all of a scene would read all
+_NUMPY = {
+    Qgis.DataType.Byte: np.uint8,
+    Qgis.DataType.UInt16: np.uint16,
+    Qgis.DataType.Int16: np.int16,
+    Qgis.DataType.UInt32: np.uint32,
+    Qgis.DataType.Int32: np.int32,
+    Qgis.DataType.Float32: np.float32,
+    Qgis.DataType.Float64: np.float64,
+}
 
 
 class Thumbnails:
@@ -92,16 +101,19 @@ def _middle(layer: QgsRasterLayer) -> QgsRectangle:
 def _plane(layer: QgsRasterLayer, band: int, box: QgsRectangle) -> np.ndarray | None:
     """(SIDE, SIDE) uint8 of a band, 0 where there is no data; None when it cannot be read."""
     block = layer.dataProvider().block(band, box, SIDE, SIDE)
-    if not block.isValid():
+    if not block.isValid() or block.dataType() not in _NUMPY:
         return None
-    values = np.array([[block.value(r, c) for c in range(SIDE)] for r in range(SIDE)], float)
-    lacking = np.array([[block.isNoData(r, c) for c in range(SIDE)] for r in range(SIDE)])
-    known = values[~lacking & np.isfinite(values)]
+    values = np.frombuffer(bytes(block.data()), _NUMPY[block.dataType()])
+    values = values.reshape(SIDE, SIDE).astype(float)
+    lacking = ~np.isfinite(values)
+    if block.hasNoDataValue():
+        lacking |= values == block.noDataValue()
+    known = values[~lacking]
     if not known.size:
         return np.zeros((SIDE, SIDE), np.uint8)
     low, high = np.percentile(known, (2, 98))
-    shown = np.clip((values - low) / max(high - low, 1e-9), 0, 1) * 255
-    shown[lacking | ~np.isfinite(values)] = 0
+    shown = np.clip((np.where(lacking, low, values) - low) / max(high - low, 1e-9), 0, 1) * 255
+    shown[lacking] = 0
     return shown.astype(np.uint8)
 
 
