@@ -16,6 +16,7 @@ from .store import MANIFEST, Store
 from .writers import base
 
 VERSION = 3
+_GROUP = 256  # chips
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,16 @@ def finish(store: Store, context: Context) -> dict:
     return report
 
 
-def feature(p, grid: Grid) -> dict:
-    """A chip's outline with its split."""
-    geometry, bbox = stac.footprint(grid.sub(p.chip.window))
+def features(kept: list, grid: Grid) -> Iterator:
+    """Every chip's outline with its split, moved to longitude and latitude by groups."""
+    with rasters.environment():
+        for start in range(0, len(kept), _GROUP):
+            group = kept[start : start + _GROUP]
+            found = stac.footprints([grid.sub(p.chip.window) for p in group])
+            yield from (_feature(p, *outline) for p, outline in zip(group, found))
+
+
+def _feature(p, geometry: dict, bbox: list) -> dict:
     properties = {
         "id": p.chip.id,
         "split": p.split,
@@ -86,8 +94,7 @@ def feature(p, grid: Grid) -> dict:
 
 def _splits(kept: list, grid: Grid) -> Iterator:
     yield '{"type": "FeatureCollection", "features": '
-    with rasters.environment():
-        yield from base.json_list(feature(p, grid) for p in kept)
+    yield from base.json_list(features(kept, grid))
     yield "}\n"
 
 

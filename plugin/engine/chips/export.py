@@ -75,7 +75,7 @@ def preview(
     with contextlib.ExitStack() as stack:
         layout = prepare(stack, imagery, labels, consensus, wish, progress)
         report = describe.report_of(layout, wish, layout.kept, layout.rejected)
-        features = [describe.feature(p, layout.reader.grid) for p in layout.kept]
+        features = list(describe.features(layout.kept, layout.reader.grid))
     return report, features
 
 

@@ -228,9 +228,10 @@ def majortom_cell(lat: float, lon: float, spacing: float) -> str:
 def content_of(labels: np.ndarray, score: np.ndarray | None, **more) -> Content:
     """Count a chip's labels (rows, cols) and average its posterior 0-100 (rows, cols)."""
     counts = np.bincount(labels.ravel(), minlength=256).astype(np.uint32)
-    usable = (labels != NO_DATA) & (labels != IGNORE)
-    share = float(usable.mean())
+    unknown, ignored = int(counts[NO_DATA]), int(counts[IGNORE])
+    share = (labels.size - unknown - ignored) / labels.size
     mean = None
-    if score is not None and usable.any():
+    if score is not None and share:
+        usable = (labels != NO_DATA) & (labels != IGNORE)
         mean = float(score[usable].mean() / 100.0)
-    return Content(counts, share, mean, float((labels == IGNORE).mean()), **more)
+    return Content(counts, share, mean, ignored / labels.size, **more)

@@ -85,7 +85,10 @@ class LabelReader:
         """What a chip holds, for the gate."""
         label, posterior, _ = self.read(window)
         more = {}
-        used = (label != NO_DATA) & (label != IGNORE)
+        if self._agreement is None and self._votes is None and self._match is None:
+            used = np.zeros(0, bool)  # nobody asks for it
+        else:
+            used = (label != NO_DATA) & (label != IGNORE)
         if self._agreement is not None and used.any():
             more["agreement"] = float(self._agreement(window)[used].mean() / 100.0)
         if self._clear is not None:

@@ -8,6 +8,7 @@ whose overview has no property key at all.
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import re
 from pathlib import Path
@@ -84,11 +85,22 @@ def band_entries(recognised, info) -> list:
     return entries
 
 
+def footprints(grids: list) -> list:
+    """(GeoJSON polygon, bbox) of chips' grids of one CRS, in longitude and latitude."""
+    rings = []
+    for grid in grids:
+        corners = ((0, grid.height), (grid.width, grid.height), (grid.width, 0), (0, 0))
+        rings += [grid.xy(col, row) for col, row in (*corners, corners[0])]
+    moved = rasters.transform_points(rings, grids[0].crs, "EPSG:4326")
+    return [_outline(moved[start : start + 5]) for start in range(0, len(moved), 5)]
+
+
 def footprint(grid) -> tuple:
-    """(GeoJSON polygon, bbox) of a chip's grid in longitude and latitude."""
-    corners = ((0, grid.height), (grid.width, grid.height), (grid.width, 0), (0, 0))
-    ring = [grid.xy(col, row) for col, row in (*corners, corners[0])]
-    moved = rasters.transform_points(ring, grid.crs, "EPSG:4326")
+    """(GeoJSON polygon, bbox) of one chip's grid in longitude and latitude."""
+    return footprints([grid])[0]
+
+
+def _outline(moved: list) -> tuple:
     spots = [[round(x, 9), round(y, 9)] for x, y in moved]
     xs, ys = zip(*spots)
     return {"type": "Polygon", "coordinates": [spots]}, [min(xs), min(ys), max(xs), max(ys)]
@@ -184,6 +196,7 @@ def _roles(assets: dict) -> list:
     return links
 
 
+@functools.lru_cache(maxsize=4)
 def label_asset(taxonomy: Taxonomy) -> dict:
     """The asset of a chip's mask."""
     return {
