@@ -27,7 +27,8 @@ from ..engine import rasters
 from ..engine.errors import ConcordError
 from . import labels, layers
 from .campaign_db import Address
-from .campaign_store import Store, TaskRow, Vote
+from .campaign_looks import TaskRow, Vote
+from .campaign_store import Store
 from .capture import qgis_crs
 from .text import tr
 
@@ -37,7 +38,6 @@ STATES = (
     ("reviewed", "#4f7cac", "Reviewed"),
     ("sealed", "#2e9e5b", "Sealed"),
 )
-NOBODY = ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O")
 
 
 def bounds_of(store: Store, task: TaskRow) -> QgsRectangle:
@@ -60,6 +60,12 @@ def add_imagery(store: Store, project: QgsProject) -> list:
             continue
         layers.add_raster(path, Path(path).stem, "scene", project)
     return missing
+
+
+def imagery(store: Store, project: QgsProject) -> list:
+    """The campaign's images that are open, the first one on top."""
+    opened = {layer.source(): layer for layer in project.mapLayers().values()}
+    return [opened[path] for path in store.settings.imagery if path in opened]
 
 
 def task_layer(store_text: str, where: Address, table: str = "task") -> QgsVectorLayer:
@@ -99,7 +105,7 @@ def _faint(colour: str) -> str:
 def label_layer(store: Store, project: QgsProject, folder: Path) -> QgsVectorLayer:
     """The one label layer of this person in this campaign, made when it is not there yet."""
     stem = re.sub(r"\W+", "-", f"{store.settings.title} {store.me}").strip("-").lower()
-    path = Path(folder) / f"{stem}-{store.value('id')[:8]}.gpkg"
+    path = Path(folder) / f"{stem}-{store.ident[:8]}.gpkg"
     for layer in project.mapLayers().values():
         if layer.source().partition("|")[0] == str(path):
             return layer
@@ -177,35 +183,23 @@ def restore(layer: QgsVectorLayer, store: Store, task: TaskRow, vote: Vote | Non
     return len(found)
 
 
-def show_votes(store: Store, task: TaskRow, folder: Path, project: QgsProject,
-               blind: bool = True) -> list:  # fmt: skip
-    """All votes on a task as layers of one group; blind, they are named A, B, C.
+def show_votes(store: Store, task: TaskRow, votes: list, project: QgsProject) -> list:
+    """The votes on a task (`campaign_desk.Shown`) as layers of one group, the first one visible.
 
     Returns:
-        [(title, person, mask)] in the order shown.
+        the layers, in the order shown.
     """
     group = tr("Votes on task {n}").format(n=task.id)
     hide_votes(project)
-    votes = store.votes(task.id)
-    if blind:  # an order that does not follow the names
-        votes.sort(key=lambda v: (v.mask.astype(np.int64).sum() * 7919 % 104729, v.person))
-    shown = []
-    grid = store.settings.grid.sub(task.window)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    for letter, vote in zip(NOBODY, votes):
-        title = tr("Vote {x}").format(x=letter) if blind else vote.person
-        path = Path(folder) / f"vote-{store.value('id')[:8]}-{task.id}-{letter}.tif"
-        rasters.write(
-            path, vote.mask, grid, names=["class"], nodata=0, categories=store.scheme.names,
-            colours=store.scheme.colours,
-        )  # fmt: skip
-        layers.add_raster(path, title, "classes", project, store.scheme, group,
-                          visible=letter == "A")  # fmt: skip
-        shown.append((title, vote.person, vote.mask))
+    made = [
+        layers.add_raster(vote.path, vote.title, "classes", project, store.scheme, group,
+                          visible=place == 0)
+        for place, vote in enumerate(votes)
+    ]  # fmt: skip
     node = project.layerTreeRoot().findGroup(group)
     if node is not None:
         node.setCustomProperty("concord/votes", True)
-    return shown
+    return made
 
 
 def hide_votes(project: QgsProject) -> None:
@@ -218,10 +212,10 @@ def hide_votes(project: QgsProject) -> None:
 
 
 def merged(votes, codes) -> np.ndarray:
-    """The majority of some votes (title, person, mask); 255 where they tie."""
+    """The majority of some votes; 255 where they tie."""
     from ..engine.consensus import aggregate
 
-    masks = [mask for _title, _person, mask in votes]
+    masks = [vote.mask for vote in votes]
     if len(masks) == 1:
         return masks[0]
     return aggregate.of_arrays(masks, codes, "majority")[0]
