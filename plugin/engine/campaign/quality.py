@@ -27,6 +27,7 @@ class Doubt:
     undecided: float
     voters: int
     flags: int = 0
+    posterior: float = 1.0  # mean over the labelled pixels, 0-1
 
 
 def by_task(votes) -> dict:
@@ -83,7 +84,7 @@ def queue(votes, people, codes, result, area: float = 1.0, costs=None, flags=Non
     tasks = by_task(votes)
     for done, (task, cast) in enumerate(sorted(tasks.items())):
         progress.report(done, len(tasks), "Weighing doubt")
-        classes, _posterior, share, entropy = settle(cast, people, codes, result)
+        classes, posterior, share, entropy = settle(cast, people, codes, result)
         voted = classes != NOBODY
         flagged = (flags or {}).get(task, 0)
         size = max(int(voted.sum()), 1)
@@ -97,6 +98,7 @@ def queue(votes, people, codes, result, area: float = 1.0, costs=None, flags=Non
                 float((classes == 255).sum() / size),
                 len(cast),
                 flagged,
+                float(posterior[voted].sum() / size / 100),
             )
         )
     return sorted(found, key=lambda d: (-d.weight, d.task))

@@ -102,7 +102,7 @@ def judged(found: Gathered, method: str = "dawidskene", progress: Progress = SIL
     result, _ = quality.pooled(found.votes, people, codes, known, progress.part(0, 30))
     width, height = found.settings.grid.pixel_size
     queue = quality.queue(
-        found.votes, people, codes, result, width * height, None, found.flags,
+        found.votes, people, codes, result, width * height, found.settings.costs, found.flags,
         progress.part(30, 80),
     )  # fmt: skip
     scores = quality.gold_scores(found.votes, found.gold, codes, found.settings.tolerance)
@@ -114,6 +114,7 @@ def judged(found: Gathered, method: str = "dawidskene", progress: Progress = SIL
         "thresholds": {
             "agreement": found.settings.min_agreement,
             "undecided": found.settings.max_undecided,
+            "posterior": found.settings.min_posterior,
         },
         "course": quality.course(found.votes, people, codes, result),
         "agreement_over_time": quality.agreement_over_time(found.votes),
