@@ -23,9 +23,10 @@ class ImportWork(ConcordAlgorithm):
     TITLE = "Import an annotator's work"
     GROUP = ("campaign", "Campaign")
     HELP = (
-        "Cuts a class raster, a polygon layer with a field class, a COCO file with polygons or a "
-        "CVAT file to the tasks of one annotator and saves or submits them. In COCO and CVAT the "
-        "image's name ends in the task's number. Submitted and sealed tasks are left alone."
+        "Cuts a class raster, a polygon layer with a field class, a COCO file or a CVAT file "
+        "(polygons or run-length masks) to the tasks of one annotator and saves or submits them. "
+        "In COCO and CVAT the image's name ends in the task's number. Submitted and sealed tasks "
+        "are left alone."
     )
 
     def define(self):
@@ -50,7 +51,7 @@ class ImportWork(ConcordAlgorithm):
         )  # fmt: skip
         self.add(
             QgsProcessingParameterFile("FILE", tr("COCO or CVAT file"), optional=True),
-            "A COCO .json with polygons or a CVAT for images .xml.",
+            "A COCO .json or a CVAT for images .xml, with polygons or masks as run lengths.",
         )
         self.add(
             QgsProcessingParameterString("FROM", tr("Taxonomy of the raster"), "", optional=True),
