@@ -37,6 +37,11 @@ class Address:
         return f"Address({self.kind}, {shown}, {self.schema})"
 
 
+def holds_password(text: str) -> bool:
+    """True for a store's text that tells a password, which must not be kept anywhere."""
+    return re.search(r"\bpassword\s*=|://[^/@\s]*:[^/@\s]*@", str(text)) is not None
+
+
 def address(store: str) -> Address:
     """What STORE means; runs on the main thread, because it asks QGIS for the connection.
 
@@ -58,8 +63,9 @@ def address(store: str) -> Address:
     known = metadata.connections() if metadata is not None else {}
     name, _, schema = text.partition("/")
     if name not in known:
+        shown = "that was given" if holds_password(text) else text
         raise ConcordError(
-            f"The store {text} is neither a .gpkg file nor a PostgreSQL connection of QGIS; "
+            f"The store {shown} is neither a .gpkg file nor a PostgreSQL connection of QGIS; "
             "choose a GeoPackage or make the connection in the browser panel first."
         )
     uri = QgsDataSourceUri(known[name].uri())
