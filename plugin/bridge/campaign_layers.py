@@ -68,6 +68,25 @@ def imagery(store: Store, project: QgsProject) -> list:
     return [opened[path] for path in store.settings.imagery if path in opened]
 
 
+def lift(layer, project: QgsProject) -> None:
+    """Put a layer on top of the project: places must not vanish below the imagery."""
+    root = project.layerTreeRoot()
+    node = root.findLayer(layer.id()) if layer is not None else None
+    if node is not None and root.children()[0].name() != node.name():
+        root.insertChildNode(0, node.clone())
+        node.parent().removeChildNode(node)
+
+
+def show_states(layer: QgsVectorLayer, view: dict) -> None:
+    """Bring the tasks on the map up to date: how many in each state, how many hours are left."""
+    hours = view["hours_left"]
+    text = tr("Tasks, about {h:.1f} h left").format(h=hours) if view["left"] else tr("Tasks, done")
+    layer.setName(text)
+    layer.setRenderer(_states(view["tasks"]))
+    layer.triggerRepaint()
+    layer.emitStyleChanged()
+
+
 def task_layer(store_text: str, where: Address, table: str = "task") -> QgsVectorLayer:
     """The tasks as a layer coloured by state; an annotator sees places, not who is right."""
     title = tr("Tasks")
@@ -87,13 +106,14 @@ def task_layer(store_text: str, where: Address, table: str = "task") -> QgsVecto
     return layer
 
 
-def _states() -> QgsCategorizedSymbolRenderer:
+def _states(counts: dict | None = None) -> QgsCategorizedSymbolRenderer:
     categories = []
     for key, colour, title in STATES:
         symbol = QgsFillSymbol.createSimple(
             {"color": _faint(colour), "outline_color": colour, "outline_width": "0.5"}
         )
-        categories.append(QgsRendererCategory(key, symbol, tr(title)))
+        label = tr(title) if counts is None else f"{tr(title)} ({counts.get(key, 0)})"
+        categories.append(QgsRendererCategory(key, symbol, label))
     return QgsCategorizedSymbolRenderer("state", categories)
 
 

@@ -9,11 +9,13 @@ from qgis.PyQt.QtWidgets import QCheckBox
 
 from ..bridge import settings
 from ..bridge.text import tr
+from ..engine.campaign import drawings
 from ..engine.errors import ConcordError
 from . import reports
 from .campaign_decide import Decisions
 from .campaign_views import VoteViews
 from .lists import Table
+from .plots import Plots
 from .widgets import side_by_side
 
 
@@ -27,6 +29,7 @@ class ReviewSection(Decisions, QObject):
         self.votes: list = []
         self.listed: list = []
         self.page = ""
+        self.report: dict = {}
         self._column = panel.section(tr("Review"))
         self.box = self._column.parentWidget()
         self.views = VoteViews(panel.iface)
@@ -52,6 +55,8 @@ class ReviewSection(Decisions, QObject):
                "how agreement with the consensus changed from the first to the last quarter")
         )  # fmt: skip
         self._column.addWidget(self.people)
+        self.plots = Plots(lambda theme: drawings.of_report(self.report, theme))
+        self._column.addWidget(self.plots)
         self.blind = QCheckBox(tr("Without names"))
         self.blind.setChecked(True)
         self.blind.setToolTip(tr("Votes are shown as A, B, C, so that names do not sway you"))
@@ -71,7 +76,8 @@ class ReviewSection(Decisions, QObject):
 
     def _store_changed(self) -> None:
         self.box.setVisible(self.store is not None and self.store.role != "annotator")
-        self.listed, self.page = [], ""
+        self.listed, self.page, self.report = [], "", {}
+        self.plots.reload()
         self.views.close()
         self.queue.fill([])
         self.people.fill([])
@@ -87,6 +93,8 @@ class ReviewSection(Decisions, QObject):
             self.page = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
             report = reports.of(outcome)
             self.show_people(report)
+            self.report = report
+            self.plots.reload()
             self.show_queue(report["queue"])
 
         self.panel.launch(
@@ -154,6 +162,7 @@ class ReviewSection(Decisions, QObject):
 
         project = self.panel.project
         missing = campaign_layers.add_imagery(self.store, project)
+        campaign_layers.lift(self.stores.task_layer(), project)
         self.votes = votes
         self.views.close()
         made = campaign_layers.show_votes(self.store, task, votes, project)

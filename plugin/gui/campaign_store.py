@@ -178,6 +178,8 @@ class StoreSection(Members, QObject):
 
     def show_overview(self, view: dict) -> None:
         """Show how far the campaign is, in words and on the map."""
+        from ..bridge import campaign_layers
+
         total = sum(view["tasks"].values())
         counts = tr("{title}: {n} tasks, {voted} voted, {reviewed} reviewed, {sealed} sealed.")
         text = counts.format(
@@ -197,7 +199,7 @@ class StoreSection(Members, QObject):
         )  # fmt: skip
         layer = self.task_layer()
         if layer is not None:
-            layer.triggerRepaint()
+            campaign_layers.show_states(layer, view)
 
     def _chosen(self) -> None:
         text = self.combo.currentData()

@@ -62,3 +62,21 @@ def test_gold_in_another_scheme_is_moved_and_its_losses_are_notes(tmp_path):
     moved = setup.plan(setup.Wishes(**{**wishes.__dict__, "gold_taxonomy": "worldcover"}))
     assert {int(c) for mask in moved.gold.values() for c in np.unique(mask)} == {1}
     assert any("cannot be told apart" in note for note in moved.notes)
+
+
+def test_calibration_and_confusion_against_the_consensus():
+    known = np.ones((10, 10), np.uint8)
+    wrong = known.copy()
+    wrong[:2] = 2
+    votes = [Vote(1, "a", known), Vote(1, "b", known), Vote(1, "c", wrong)]
+    people, codes = ["a", "b", "c"], [1, 2]
+    result, _ = quality.pooled(votes, people, codes, "majority")
+    found = quality.calibration(votes, {1: known}, people, codes, result)
+    assert sum(b["pixels"] for b in found["bins"]) == 100
+    assert all(b["true"] == 1.0 for b in found["bins"])
+    gap = sum(abs(b["true"] - b["stated"]) * b["pixels"] for b in found["bins"]) / 100
+    assert found["error"] == pytest.approx(gap)
+    assert quality.calibration(votes, {}, people, codes, result) == {}
+    course = {c["name"]: c for c in quality.course(votes, people, codes, result)}
+    assert course["a"]["confusion"] == [[100, 0], [0, 0]]
+    assert course["c"]["confusion"] == [[80, 20], [0, 0]]

@@ -165,6 +165,11 @@ def test_review_from_queue_to_seal_and_consensus(panel, qtbot, messages):
     assert [review.people.item(i, 0).text() for i in range(3)] == list(PEOPLE)
     assert review.people.item(0, 1).text() == "100.0 %"
     assert review.people.item(2, 1).text() == "0.0 %"
+    titles = [review.plots.combo.itemText(i) for i in range(review.plots.combo.count())]
+    assert "Agreement of pairs over time" in titles and review.plots.isVisibleTo(panel)
+    assert "cy against known answers, % of a row" in titles
+    assert any(title.startswith("Posterior and truth on known answers") for title in titles)
+    assert review.plots.picture.heightForWidth(300) > 100
     review.show_button.click()
     settle(panel)
     titles = [vote.title for vote in review.votes]
@@ -437,3 +442,26 @@ def test_votes_lie_side_by_side_and_move_together(panel, qtbot, messages):
     assert review.views.views == [] and review.views.dock is None
     assert dock not in panel.iface.mainWindow().findChildren(QDockWidget) or not dock.isVisible()
     assert messages() == []
+
+
+def test_the_task_says_how_clear_its_dates_are(panel):
+    from concord.plugin.engine.campaign.clear import ClearDate
+
+    work = panel.work
+    work.show_dates([ClearDate("2024-01-10", 0.5, "SCL"), ClearDate("2024-03-01", None, "SCL")])
+    assert work.dates.text() == "2024-01-10: 50 % clear · 2024-03-01: no data"
+    assert "2024-01-10: SCL" in work.dates.toolTip()
+    work.show_dates([])
+    assert not work.dates.isVisibleTo(panel)
+
+
+def test_tasks_lie_above_the_imagery_and_tell_what_is_left(panel):
+    tasks = panel.campaign.task_layer()
+    assert tasks.name() == "Tasks, about 2.0 h left"
+    assert [c.label() for c in tasks.renderer().categories()][0] == "Open (4)"
+    enter(panel, panel.campaign.text, "ana")
+    panel.work.next_task()
+    settle(panel)
+    order = [layer.name() for layer in QgsProject.instance().layerTreeRoot().layerOrder()]
+    assert order.index("scene") > order.index(panel.campaign.task_layer().name())
+    assert order[0] == "Labels of ana"

@@ -138,15 +138,19 @@ def course(votes, people, codes, result, parts: int = 4) -> list:
 
     Returns:
         dicts: name, agreement (list of ``parts`` shares or None), seconds (same), drift (last
-        part minus first, None when unknown).
+        part minus first, None when unknown), confusion (consensus, voted), which flatters
+        everybody a little because a person's own vote is part of the consensus.
     """
     tasks = by_task(votes)
     seen: dict = {}
+    against: dict = {}
     for cast in tasks.values():
         agreed = settle(cast, people, codes, result)[0]
         for person, vote in cast.items():
             both = (vote.mask > 0) & (vote.mask < 255) & (agreed > 0) & (agreed < 255)
             right = int((vote.mask == agreed)[both].sum())
+            matrix = judge.confusion(agreed, vote.mask, codes)
+            against[person] = against.get(person, 0) + matrix
             seen.setdefault(person, []).append((vote.created, right, int(both.sum()), vote.seconds))
     found = []
     for person in sorted(seen):
@@ -159,8 +163,36 @@ def course(votes, people, codes, result, parts: int = 4) -> list:
             speed.append(float(np.mean([rows[i][3] for i in piece])) if len(piece) else None)
         known = [s for s in shares if s is not None]
         drift = known[-1] - known[0] if len(known) > 1 else None
-        found.append({"name": person, "agreement": shares, "seconds": speed, "drift": drift})
+        found.append({"name": person, "agreement": shares, "seconds": speed, "drift": drift,
+                      "confusion": against[person].tolist()})  # fmt: skip
     return found
+
+
+def calibration(votes, gold: dict, people, codes, result, bins: int = 10) -> dict:
+    """Posterior against truth on the tasks with known answers.
+
+    Returns:
+        {"bins": [{"stated", "true", "pixels"}], "error"}: mean posterior and share of right
+        pixels of each tenth, and their mean distance (expected calibration error); {} without
+        known answers.
+    """
+    stated, right = [], []
+    for task, cast in by_task(votes).items():
+        if task in gold:
+            known = gold[task]
+            classes, posterior, *_ = settle(cast, people, codes, result)
+            both = (known > 0) & (known < 255) & (classes > 0) & (classes < 255)
+            stated.append(posterior[both] / 100)
+            right.append(classes[both] == known[both])
+    if not stated or not sum(len(s) for s in stated):
+        return {}
+    stated, right = np.concatenate(stated), np.concatenate(right)
+    place = np.minimum((stated * bins).astype(int), bins - 1)
+    rows = [
+        {"stated": float(stated[place == b].mean()), "true": float(right[place == b].mean()),
+         "pixels": int((place == b).sum())} for b in np.unique(place)
+    ]  # fmt: skip
+    return {"bins": rows, "error": judge.calibration_error(stated, right, bins)}
 
 
 def agreement_over_time(votes, parts: int = 10) -> list:

@@ -6,14 +6,12 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from .. import rasters, report
+from .. import report
 from ..consensus import run
 from ..errors import ConcordError
 from ..progress import SILENT, Progress
 from ..taxonomy import Taxonomy
-from . import mosaic, quality
+from . import drawings, mosaic, quality
 from .values import Settings
 
 
@@ -117,6 +115,7 @@ def judged(found: Gathered, method: str = "dawidskene", progress: Progress = SIL
             "posterior": found.settings.min_posterior,
         },
         "course": quality.course(found.votes, people, codes, result),
+        "calibration": quality.calibration(found.votes, found.gold, people, codes, result),
         "agreement_over_time": quality.agreement_over_time(found.votes),
         "queue": [{**doubt.__dict__, "state": found.states.get(doubt.task, "")} for doubt in queue],
         "stage_change": quality.stage_change(found.reviews),
@@ -156,11 +155,14 @@ def write_report(path: str, values: dict) -> dict:
                        "away from edges", "low", "high"), rows=gold,
                        text="95 % intervals over whole tasks, because neighbouring pixels are no "
                        "independent trials."),
+        report.Section("Plots", drawings=tuple(drawings.of_report(values)),
+                       text="Agreement with the consensus flatters a little, because a person's "
+                       "own vote is part of it."),
         *_confusions(values),
         report.Section("Agreement with the consensus",
                        header=("person", *parts, "drift"), rows=course),
         report.Section("Agreement of pairs over time", header=("until", "tasks", "agreement"),
-                       rows=time, pictures=_curve(values)),
+                       rows=time),
         report.Section("Most doubtful tasks", header=("task", "state", "weight", "entropy",
                        "agreement", "voters", "flags"), rows=queue),
         report.Section("Changes between reviews", header=("task", "from", "to", "share changed"),
@@ -179,16 +181,3 @@ def _confusions(values: dict) -> list:
         )
         for g in values["gold"]
     ]  # fmt: skip
-
-
-def _curve(values: dict) -> tuple:
-    """A small bar picture of agreement over time, 0 to 100 %."""
-    shares = [t["agreement"] or 0.0 for t in values["agreement_over_time"]]
-    if not shares:
-        return ()
-    bar, gap, high = 24, 6, 120
-    image = np.full((high, gap + len(shares) * (bar + gap), 3), 255, np.uint8)
-    for i, share in enumerate(shares):
-        left = gap + i * (bar + gap)
-        image[high - max(1, round(share * high)) :, left : left + bar] = (46, 125, 140)
-    return (("agreement of pairs, first to last task; full height is 100 %", rasters.png(image)),)
