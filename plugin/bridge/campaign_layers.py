@@ -110,16 +110,17 @@ def _states(counts: dict | None = None) -> QgsCategorizedSymbolRenderer:
     categories = []
     for key, colour, title in STATES:
         symbol = QgsFillSymbol.createSimple(
-            {"color": _faint(colour), "outline_color": colour, "outline_width": "0.5"}
+            {"color": _faint(colour, key), "outline_color": colour, "outline_width": "0.5"}
         )
         label = tr(title) if counts is None else f"{tr(title)} ({counts.get(key, 0)})"
         categories.append(QgsRendererCategory(key, symbol, label))
     return QgsCategorizedSymbolRenderer("state", categories)
 
 
-def _faint(colour: str) -> str:
+def _faint(colour: str, state: str) -> str:
+    """Open tasks are not filled: who labels must see the image as it is."""
     r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"{r},{g},{b},50"
+    return f"{r},{g},{b},{0 if state == 'open' else 50}"
 
 
 def label_layer(store: Store, project: QgsProject, folder: Path) -> QgsVectorLayer:

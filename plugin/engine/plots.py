@@ -64,8 +64,8 @@ def _mixed(share: float, theme: Theme) -> tuple:
     return "#{:02x}{:02x}{:02x}".format(*mixed), "#111111" if light else "#ffffff"
 
 
-def confusion(title: str, names, matrix, theme: Theme = LIGHT) -> str:
-    """Heat map of a confusion matrix (rows known, columns voted): shares of each row in percent.
+def confusion(title: str, names, matrix, rows: str = "known", theme: Theme = LIGHT) -> str:
+    """Heat map of a confusion matrix (``rows``, columns voted): shares of each row in percent.
 
     Rows without a pixel stay empty. Columns carry the numbers of the rows.
     """
@@ -73,7 +73,7 @@ def confusion(title: str, names, matrix, theme: Theme = LIGHT) -> str:
     left = 14 + _LETTER * max(len(name) for name in names)
     side = max(26.0, min(46.0, 300 / len(names)))
     top = 46.0
-    parts = [_text(left, 34, "voted", theme), _text(left - 8, 34, "known", theme, "end")]
+    parts = [_text(left, 34, "voted", theme), _text(left - 8, 34, rows, theme, "end")]
     for column in range(len(names)):
         parts.append(_text(left + (column + 0.5) * side, top - 2, column + 1, theme, "middle"))
     for line, row in enumerate(matrix):

@@ -96,6 +96,8 @@ class ReviewSection(Decisions, QObject):
             self.report = report
             self.plots.reload()
             self.show_queue(report["queue"])
+            count = len(report["queue"])
+            self.panel.say(tr("{n} tasks, the most doubtful first.").format(n=count))
 
         self.panel.launch(
             "concord:campaignreport",

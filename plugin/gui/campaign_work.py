@@ -134,6 +134,7 @@ class WorkSection(QObject):
         missing = campaign_layers.add_imagery(store, project)
         campaign_layers.lift(self.stores.task_layer(), project)
         self._open_labels()
+        campaign_layers.lift(self.layer, project)
         campaign_layers.restore(self.layer, store, task, desk.kept)
         self.task, self.seconds = task, float(desk.kept.seconds) if desk.kept else 0.0
         self.flag.setCurrentIndex(0)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Callable
 
-from qgis.PyQt.QtCore import QByteArray, QEvent, QRectF, QSize, Qt
-from qgis.PyQt.QtGui import QPainter, QPalette
+from qgis.PyQt.QtCore import QByteArray, QEvent, QRect, QRectF, QSize, Qt
+from qgis.PyQt.QtGui import QPainter
 from qgis.PyQt.QtSvg import QSvgRenderer
 from qgis.PyQt.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from ..bridge.text import tr
 from ..engine.plots import Theme
 from .widgets import choice
+
+_LARGEST = 1.15  # times its own size: letters must not outgrow those of the panel
 
 
 class Drawing(QWidget):
@@ -39,7 +41,7 @@ class Drawing(QWidget):
         size = self._svg.defaultSize()
         if size.isEmpty():
             return 0
-        return min(round(width * size.height() / size.width()), round(1.3 * size.height()))
+        return round(size.height() * min(width / size.width(), _LARGEST))
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
         return QSize(240, self.heightForWidth(max(self.width(), 240)))
@@ -48,7 +50,7 @@ class Drawing(QWidget):
         size = self._svg.defaultSize()
         if size.isEmpty():
             return
-        scale = min(self.width() / size.width(), self.height() / size.height())
+        scale = min(self.width() / size.width(), self.height() / size.height(), _LARGEST)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         wide = QRectF(0, 0, size.width() * scale, size.height() * scale)
@@ -76,10 +78,17 @@ class Plots(QWidget):
         self.hide()
 
     def _theme(self) -> Theme:
-        colours, roles = self.palette(), QPalette.ColorRole
-        ink, paper = colours.color(roles.WindowText), colours.color(roles.Window)
-        mixed = [(2 * p + i) // 3 for i, p in zip(ink.getRgb()[:3], paper.getRgb()[:3])]
-        return Theme(ink.name(), paper.name(), "#{:02x}{:02x}{:02x}".format(*mixed))
+        """Colours that go with what the panel really looks like.
+
+        A theme of QGIS is a style sheet, of which palettes know nothing; so a pixel is asked.
+        """
+        holder = self.parentWidget() or self
+        paper = holder.grab(QRect(4, holder.height() // 2, 1, 1)).toImage().pixelColor(0, 0)
+        dark = paper.lightness() < 128
+        ink = (230, 230, 230) if dark else (34, 34, 34)
+        mixed = [(3 * p + i) // 4 for i, p in zip(ink, paper.getRgb()[:3])]
+        return Theme("#{:02x}{:02x}{:02x}".format(*ink), paper.name(),
+                     "#{:02x}{:02x}{:02x}".format(*mixed))  # fmt: skip
 
     def reload(self) -> None:
         """Draw again; the choice stays where it can."""
@@ -102,5 +111,6 @@ class Plots(QWidget):
 
     def changeEvent(self, event) -> None:  # noqa: N802 (Qt's name)
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and self._drawn:
+        changed = (QEvent.Type.PaletteChange, QEvent.Type.StyleChange)
+        if event.type() in changed and self._drawn:
             self.reload()

@@ -65,6 +65,26 @@ def test_polygons_with_a_class(enter, run_algorithm):
     assert json.loads(kept.shapes)["features"][0]["properties"] == {"class": 3}
 
 
+def test_polygons_of_another_crs_are_moved_to_the_campaign(enter, run_algorithm):
+    from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsProject
+
+    there = QgsCoordinateReferenceSystem("EPSG:4326")
+    move = QgsCoordinateTransform(
+        QgsCoordinateReferenceSystem("EPSG:32632"), there, QgsProject.instance()
+    )
+    layer = QgsVectorLayer("MultiPolygon?crs=EPSG:4326&field=class:integer", "w", "memory")
+    feature = QgsFeature(layer.fields())
+    shape = QgsGeometry.fromRect(QgsRectangle(500000, 5399840, 500320, 5400000))
+    shape.transform(move)
+    shape.convertToMultiType()
+    feature.setGeometry(shape)
+    feature["class"] = 3
+    layer.dataProvider().addFeature(feature)
+    assert run(run_algorithm, enter, POLYGONS=layer, SUBMIT=False)["TASKS"] == 1
+    kept = enter("ana").latest(1)
+    assert (kept.mask[:16] == 3).all() and (kept.mask[16:] == 0).all()
+
+
 def test_coco_polygons_in_chip_pixels(enter, run_algorithm, scene):
     content = {
         "images": [{"id": 7, "file_name": "chips/task-6.png", "width": 32, "height": 32}],

@@ -107,6 +107,22 @@ def settle(panel):
         time.sleep(0.002)
 
 
+def picture_plots(review, iface, kind):
+    """A picture of every plot, as the panel shows it."""
+    for place in range(review.plots.combo.count()):
+        review.plots.combo.setCurrentIndex(place)
+        QApplication.processEvents()
+        folder = os.environ.get("CONCORD_SHOTS")
+        if folder:
+            review.plots.grab().save(str(Path(folder) / f"plot-{kind}-{place}.png"))
+    area = review.plots.parentWidget()
+    while area is not None and not hasattr(area, "ensureWidgetVisible"):
+        area = area.parentWidget()
+    area.ensureWidgetVisible(review.plots, 0, 0)
+    QApplication.processEvents()
+    shot(iface, f"campaign-plots-{kind}")
+
+
 def label(panel, iface, open_as, name, picture):
     """One person goes through all tasks; the panel is used as a person uses it."""
     panel.campaign.open(open_as(name), name)
@@ -171,6 +187,9 @@ def test_twelve_tasks_from_plan_to_chips(plugin, iface, qtbot, scene, store, new
     review.find_button.click()
     finish()
     assert review.queue.rowCount() == 12
+    assert review.plots.combo.count() >= 9 and review.plots.isVisible()
+    iface.zoomFull()
+    picture_plots(review, iface, kind)
     review.show_button.click()
     settle(panel)
     assert len(review.views.views) == 3

@@ -16,8 +16,8 @@ def of_report(values: dict, theme: Theme = LIGHT) -> list:
     return [
         *_in_time(values, theme),
         *_calibration(values, theme),
-        *_confusions(values.get("gold", []), "known answers", names, theme),
-        *_confusions(values.get("course", []), "the consensus", names, theme),
+        *_confusions(values.get("gold", []), "known answers", "known", names, theme),
+        *_confusions(values.get("course", []), "the consensus", "consensus", names, theme),
     ]
 
 
@@ -62,9 +62,9 @@ def _calibration(values: dict, theme: Theme) -> list:
     return [_drawn(title, plots.calibration, bins, theme=theme)]
 
 
-def _confusions(people, against: str, names, theme: Theme) -> list:
+def _confusions(people, against: str, rows: str, names, theme: Theme) -> list:
     return [
         _drawn(f"{p['name']} against {against}, % of a row", plots.confusion, names,
-               p["confusion"], theme=theme)
+               p["confusion"], rows, theme=theme)
         for p in people if p.get("confusion") and any(map(sum, p["confusion"]))
     ]  # fmt: skip
