@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsMapLayerProxyModel
+from qgis.core import QgsMapLayerProxyModel, QgsProject
 from qgis.gui import QgsMapLayerComboBox, QgsSpinBox
 from qgis.PyQt.QtWidgets import QCheckBox, QLineEdit, QPlainTextEdit, QWizardPage
 
@@ -55,7 +55,7 @@ class PlacesPage(Page):
         super().__init__(tr("Places"), tr("What annotators look at, and which places they label."))
         from .campaign import LayerChecks
 
-        self.imagery = LayerChecks(layers.is_imagery, self.completeChanged.emit)
+        self.imagery = LayerChecks(layers.is_imagery, self._imagery_changed)
         self.imagery.reload()
         tip = tr("The first ticked image gives the grid; dates can be switched while labelling")
         row(self.form, tr("&Images"), self.imagery, tip)
@@ -109,6 +109,19 @@ class PlacesPage(Page):
         self.guide.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
         self.guide_label = row(self.form, tr("&Guided by"), self.guide)
 
+    def _imagery_changed(self) -> None:
+        self._offer_guides()
+        self.completeChanged.emit()
+
+    def _offer_guides(self) -> None:
+        """A class map for strata; for doubt, a raster that is not looked at itself."""
+        fits = layers.is_class_raster if self.sampling.currentData() == "stratified" else None
+        shown = self.imagery.layers()
+        rasters = QgsProject.instance().mapLayers().values()
+        self.guide.setExceptedLayerList(
+            [x for x in rasters if (not fits(x) if fits else x in shown)]
+        )
+
     def _kind_changed(self, *_) -> None:
         polygons = self.polygons
         for widget in self._of_grid:
@@ -141,6 +154,7 @@ class PlacesPage(Page):
         for widget in (self.guide, self.guide_label):
             widget.setVisible(method in GUIDES)
             widget.setToolTip(tr(GUIDES.get(method, "")))
+        self._offer_guides()
         self.completeChanged.emit()
 
     def says(self) -> str:

@@ -1,4 +1,4 @@
-"""Planning a campaign in four pages: places, people, quality, store."""
+"""Planning a campaign in five pages: places, people, known answers, quality, store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from qgis.PyQt.QtWidgets import (
     QComboBox,
     QHeaderView,
     QLineEdit,
+    QListWidget,
     QTableWidget,
     QTableWidgetItem,
     QWizard,
@@ -22,7 +23,7 @@ from ..engine.errors import ConcordError
 from .campaign_pages import GUIDES, Page, PeoplePage, PlacesPage
 from .classes import swatch
 from .lists import lines_high
-from .widgets import choice, note, row, taxonomy_combo
+from .widgets import choice, row, taxonomy_combo
 
 REVEAL = (("seal", "When a task is sealed"), ("submission", "After one's own submission"))
 
@@ -37,42 +38,93 @@ def _percent(most: float, value: float) -> QgsDoubleSpinBox:
     return box
 
 
-class QualityPage(Page):
-    """Known answers, thresholds, costs, reviews."""
+class KnownPage(Page):
+    """Known answers, and how strictly people are judged by them."""
 
     def __init__(self, places):
-        super().__init__(tr("Quality"), tr("How work is checked, and what a mistake costs."))
+        super().__init__(
+            tr("Known answers"), tr("Tasks whose answer is known test everybody, unseen.")
+        )
         self._places = places
-        self._build_gold()
-        self._build_thresholds()
-        self.costs = QTableWidget(0, 2)
-        self.costs.setHorizontalHeaderLabels([tr("Class"), tr("Cost of a mistake")])
-        self.costs.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.costs.verticalHeader().hide()
-        self.costs.setTabKeyNavigation(False)
-        lines_high(self.costs, 6)
-        tip = tr("Tasks whose doubt is about dear classes come first in the lead's queue")
-        row(self.form, tr("C&osts"), self.costs, tip)
-
-    def _build_gold(self) -> None:
         self.gold = QgsMapLayerComboBox()
         self.gold.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
         self.gold.setAllowEmptyLayer(True, tr("None"))
         self.gold.setLayer(None)
         self.gold.layerChanged.connect(lambda _layer: self._gold_changed())
-        tip = tr("A class map that is right where it has a class; such tasks test people unseen")
+        tip = tr("A class map that is right where it has a class; left empty, nobody is tested")
         row(self.form, tr("&Gold map"), self.gold, tip)
-        self.gold_scheme = taxonomy_combo(tr("The campaign's"))
-        self.gold_scheme.changed.connect(self._gold_changed)
+        self.scheme = taxonomy_combo(tr("The campaign's"))
+        self.scheme.changed.connect(self._gold_changed)
         tip = tr("The class scheme of the gold map; its classes are moved to the campaign's")
-        self._gold_label = row(self.form, tr("Its &classes"), self.gold_scheme, tip)
-        self.losses = note()
-        self.form.addRow(self.losses)
+        self._of_gold = [self.scheme, row(self.form, tr("Its &classes"), self.scheme, tip)]
+        self.losses = QListWidget()
+        self.losses.setWordWrap(True)
+        self.losses.setAlternatingRowColors(True)
+        self.losses.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        tip = tr("What the gold map says and the campaign's classes cannot")
+        self._lost = row(self.form, tr("&Lost"), self.losses, tip)
         self.share = _percent(50, 10)
-        self._share_label = row(
-            self.form, tr("Gold &share"), self.share, tr("Share of tasks that test people")
-        )
+        tip = tr("Share of tasks that test people")
+        self._of_gold += [self.share, row(self.form, tr("Gold &share"), self.share, tip)]
+        self.tolerance = QgsSpinBox()
+        self.tolerance.setRange(0, 20)
+        self.tolerance.setValue(1)
+        self.tolerance.setSuffix(tr(" px"))
+        tip = tr("Pixels this near to an edge do not count when people are judged")
+        row(self.form, tr("&Edge tolerance"), self.tolerance, tip)
         self._gold_changed()
+
+    def initializePage(self) -> None:  # noqa: N802 (Qt's name)
+        """The campaign's classes may have changed."""
+        self._gold_changed()
+
+    def _gold_changed(self) -> None:
+        known = self.gold.currentLayer() is not None
+        for widget in self._of_gold:
+            widget.setVisible(known)
+        walk = self._walk() if known else None
+        lost = walk.losses if walk else ()
+        self.losses.clear()
+        self.losses.addItems([loss[:1].upper() + loss[1:] for loss in lost])
+        for widget in (self.losses, self._lost):
+            widget.setVisible(bool(lost))
+        self.completeChanged.emit()
+
+    def _walk(self):
+        """From the gold map's classes to the campaign's; None when they are the same, or no way."""
+        theirs, ours = self.scheme.value(), self._places.scheme.value()
+        if not theirs or not ours:
+            return None
+        try:
+            return crosswalk.between(taxonomies.load(theirs), taxonomies.load(ours))
+        except ConcordError:
+            return None
+
+    def says(self) -> str:
+        chosen = self.gold.currentLayer() is not None and self.scheme.value()
+        if chosen and self._walk() is None:
+            return tr("Choose classes for the gold map that have a way to the campaign's.")
+        return ""
+
+
+class QualityPage(Page):
+    """What must be reached before a task is sealed, and what a mistake costs."""
+
+    def __init__(self, places):
+        super().__init__(tr("Quality"), tr("When a task is good enough, and what a mistake costs."))
+        self._places = places
+        self._build_thresholds()
+        self.costs = QTableWidget(0, 2)
+        self.costs.setHorizontalHeaderLabels([tr("Class"), tr("Cost")])
+        header = self.costs.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.costs.verticalHeader().hide()
+        self.costs.setTabKeyNavigation(False)
+        lines_high(self.costs, 7)
+        tip = tr("What a mistake costs; tasks whose doubt is about dear classes come first in the "
+                 "lead's queue")  # fmt: skip
+        row(self.form, tr("C&osts"), self.costs, tip)
 
     def _build_thresholds(self) -> None:
         self.agreement = _percent(100, 80)
@@ -81,12 +133,6 @@ class QualityPage(Page):
         self.posterior = _percent(100, 0)
         tip = tr("They must be this sure, too: the mean posterior of their pixels; 0 asks nothing")
         row(self.form, tr("&Posterior"), self.posterior, tip)
-        self.tolerance = QgsSpinBox()
-        self.tolerance.setRange(0, 20)
-        self.tolerance.setValue(1)
-        self.tolerance.setSuffix(tr(" px"))
-        tip = tr("Pixels this near to an edge do not count when people are judged")
-        row(self.form, tr("&Edge tolerance"), self.tolerance, tip)
         self.stages = QgsSpinBox()
         self.stages.setRange(0, 3)
         self.stages.setValue(1)
@@ -97,8 +143,7 @@ class QualityPage(Page):
         row(self.form, tr("Others' &work is shown"), self.reveal, tr("Until then it is hidden"))
 
     def initializePage(self) -> None:  # noqa: N802 (Qt's name)
-        """List the classes of the scheme that was chosen two pages before."""
-        self._gold_changed()
+        """List the classes of the scheme that was chosen before."""
         classes = taxonomies.load(self._places.scheme.value()).classes
         if [self.costs.item(i, 0).text() for i in range(self.costs.rowCount())] == [
             c.name for c in classes
@@ -109,6 +154,7 @@ class QualityPage(Page):
             item = QTableWidgetItem(swatch(QColor(entry.colour)), entry.name)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled)
             item.setData(Qt.ItemDataRole.UserRole, entry.code)
+            item.setToolTip(entry.name)
             self.costs.setItem(line, 0, item)
             cost = QgsDoubleSpinBox()
             cost.setRange(0, 100)
@@ -126,38 +172,6 @@ class QualityPage(Page):
              self.costs.cellWidget(i, 1).value()) for i in lines
         ]  # fmt: skip
         return ";".join(f"{code}={cost:g}" for code, cost in pairs if cost != 1)
-
-    def _gold_changed(self) -> None:
-        known = self.gold.currentLayer() is not None
-        for widget in (self.gold_scheme, self._gold_label, self.share, self._share_label):
-            widget.setVisible(known)
-        text = self._walk() if known else ""
-        self.losses.setText(text)
-        self.losses.setVisible(bool(text))
-        self.completeChanged.emit()
-
-    def _walk(self) -> str:
-        """What is lost when the gold map's classes become the campaign's."""
-        theirs, ours = self.gold_scheme.value(), self._places.scheme.value()
-        if not theirs or not ours:
-            return ""
-        try:
-            walk = crosswalk.between(taxonomies.load(theirs), taxonomies.load(ours))
-        except ConcordError as error:
-            return str(error)
-        if not walk.losses:
-            return tr("Every class has its place; nothing is lost.")
-        return tr("What is lost: {losses}").format(losses=" ".join(walk.losses))
-
-    def says(self) -> str:
-        theirs = self.gold_scheme.value()
-        if self.gold.currentLayer() is None or not theirs:
-            return ""
-        try:
-            crosswalk.between(taxonomies.load(theirs), taxonomies.load(self._places.scheme.value()))
-        except ConcordError:
-            return tr("Choose classes for the gold map that have a way to the campaign's.")
-        return ""
 
 
 class KeepPage(Page):
@@ -217,14 +231,15 @@ class CampaignWizard(QWizard):
         self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
         self.places, self.people = PlacesPage(iface), PeoplePage()
-        self.quality, self.keep = QualityPage(self.places), KeepPage()
-        for page in (self.places, self.people, self.quality, self.keep):
+        self.known, self.quality = KnownPage(self.places), QualityPage(self.places)
+        self.keep = KeepPage()
+        for page in (self.places, self.people, self.known, self.quality, self.keep):
             self.addPage(page)
         self.setButtonText(QWizard.WizardButton.FinishButton, tr("Create"))
 
     def parameters(self) -> dict:
         """What was chosen, for the algorithm."""
-        people, quality = self.people, self.quality
+        people, known, quality = self.people, self.known, self.quality
         values = {
             **self._where(),
             "ANNOTATORS": ";".join(people.people(people.names)),
@@ -235,17 +250,17 @@ class CampaignWizard(QWizard):
             "POOL": people.pool.isChecked(),
             "MIN_AGREEMENT": quality.agreement.value() / 100,
             "MIN_POSTERIOR": quality.posterior.value() / 100,
-            "TOLERANCE": quality.tolerance.value(),
+            "TOLERANCE": known.tolerance.value(),
             "COSTS": quality.costs_text(),
             "STAGES": quality.stages.value(),
             "REVEAL": quality.reveal.currentData(),
             "TITLE": self.keep.name.text().strip(),
             "STORE": self.keep.store(),
         }
-        if quality.gold.currentLayer() is not None:
-            values["GOLD"] = quality.gold.currentLayer()
-            values["GOLD_SHARE"] = quality.share.value() / 100
-            values["GOLD_TAXONOMY"] = quality.gold_scheme.value()
+        if known.gold.currentLayer() is not None:
+            values["GOLD"] = known.gold.currentLayer()
+            values["GOLD_SHARE"] = known.share.value() / 100
+            values["GOLD_TAXONOMY"] = known.scheme.value()
         return values
 
     def _where(self) -> dict:

@@ -247,6 +247,7 @@ def test_wizard_in_the_desktop(plugin, iface, qtbot, scene, new_project):
     for name, fill in (
         ("places", lambda: None),
         ("people", lambda: wizard.people.names.setPlainText("ana\nben\ncy")),
+        ("known", lambda: None),
         ("quality", lambda: None),
         ("store", lambda: wizard.keep.file.setFilePath(str(scene / "c.gpkg"))),
     ):

@@ -259,7 +259,7 @@ def test_wizard_says_what_is_missing_and_makes_a_campaign(open_panel, image, qtb
     quality.initializePage()
     quality.costs.cellWidget(0, 1).setValue(3)
     quality.posterior.setValue(90)
-    quality.tolerance.setValue(2)
+    wizard.known.tolerance.setValue(2)
     assert "file" in wizard.keep.says()
     wizard.keep.file.setFilePath(str(tmp_path / "new"))
     assert wizard.keep.isComplete()
@@ -300,15 +300,21 @@ def test_wizard_takes_polygons_and_shows_what_a_crosswalk_loses(open_panel, imag
     for method in ("stratified", "uncertainty"):
         places.sampling.setCurrentIndex(places.sampling.findData(method))
         assert places.guide.isVisibleTo(places) and places.guide.toolTip()
+        offered = [places.guide.itemText(i) for i in range(places.guide.count())]
+        assert "worldcover" in offered and "scene" not in offered
     places.sampling.setCurrentIndex(0)
     assert places.isComplete()
     people.names.setPlainText("ana\nben\ncy")
     people.lead.setText("lea")
     quality.initializePage()
-    assert not quality.losses.isVisibleTo(quality)
-    quality.gold.setLayer(QgsProject.instance().mapLayersByName("worldcover")[0])
-    quality.gold_scheme.reload("worldcover")
-    assert "cannot be told apart as" in quality.losses.text()
+    known = wizard.known
+    known.initializePage()
+    assert not known.losses.isVisibleTo(known)
+    known.gold.setLayer(QgsProject.instance().mapLayersByName("worldcover")[0])
+    known.scheme.reload("worldcover")
+    lost = [known.losses.item(i).text() for i in range(known.losses.count())]
+    assert any("cannot be told apart as" in text for text in lost)
+    assert known.losses.isVisibleTo(known) and known.isComplete()
     wizard.keep.file.setFilePath(str(tmp_path / "sites.gpkg"))
     panel.campaign.create(wizard.parameters())
     finish(panel, qtbot)
