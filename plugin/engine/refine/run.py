@@ -21,11 +21,13 @@ from ..progress import SILENT, Progress
 from ..scene import Scene
 from ..segment import composite
 from ..taxonomy import Taxonomy
+from . import network
 from . import proposals as drawing
 from .engines import engine_of
 from .guards import NAMES, Guards, decide
 from .journal import Journal, stamp
 from .measures import BOUNDARY, Score
+from .network import NONE
 from .opinion import Opinion, Patch
 from .source import RasterSource
 from .summary import values_of
@@ -109,6 +111,7 @@ def refine(
     taxonomy: str = "",
     reference: str | None = None,
     examples: str | None = None,
+    model: str = NONE,
     smallest: int = 0,
     objects: bool = True,
     executor: str = "local",
@@ -122,6 +125,8 @@ def refine(
 
     Args:
         examples: a class raster with labels known to be right, 0 elsewhere.
+        model: a trained model that the engine `auto` may ask: ``none``, ``auto`` for a bundled one
+            that fits, an id or a file.
         smallest: minimum mapping unit in pixels.
         objects: keep small objects that the image shows.
         executor: ``local`` or ``local:4`` for threads.
@@ -137,7 +142,8 @@ def refine(
         old = stack.enter_context(ClassRaster(labels, grid))
         truth = stack.enter_context(ClassRaster(reference, grid)) if reference else None
         taught = stack.enter_context(ClassRaster(examples, grid)) if examples else None
-        present = old.codes(progress)
+        shares = old.shares(progress)
+        present = sorted(shares)
         scheme = old.taxonomy(taxonomy, present)
         codes = _codes_in_use(present, taught, scheme, labels)
         guards = Guards(
@@ -151,12 +157,19 @@ def refine(
             "version": _VERSION, "image": [stamp(p) for p in image], "labels": stamp(labels),
             "reference": reference and stamp(reference), "examples": examples and stamp(examples),
             "engine": engine, "guards": repr(guards), "bands": planes.text, "scale": scale,
-            "taxonomy": taxonomy, "tile": tile,
+            "taxonomy": taxonomy, "tile": tile, "model": model,
         })  # fmt: skip
         try:
+            classed = {code: share for code, share in shares.items() if code in codes}
+            judge = None
+            if engine == "auto" and not examples:
+                judge = network.asked(model, scene, scheme, classed, journal.folder)
             method = engine_of(
-                engine, rasters.metres_per_pixel(grid), scale, journal.folder, example_source
-            )
+                engine, rasters.metres_per_pixel(grid), scale, journal.folder, example_source,
+                judge,
+            )  # fmt: skip
+            if judge is not None:
+                stack.callback(judge.close)
             # In a thread of its own: a forest that is being fitted hears no cancel.
             jobs.answered(lambda: method.prepare(source, progress.part(0, 35)), progress)
             job = Job(source, method, guards, grid, truth)
@@ -182,6 +195,7 @@ def refine(
         labels=labels,
         reference=reference,
         examples=examples,
+        model=judge.model.card.id if judge is not None else None,
         resumed_tiles=resumed,
         seconds=round(time.monotonic() - started, 3),
     )
