@@ -1,9 +1,9 @@
 """From one class scheme to another, with what is lost on the way.
 
 Every class is described by the covers it stands for (water, trees, crops ...), the main one first.
-A class goes to the one class of the other scheme that stands for most of its covers (if two do,
-for the main one) and for as few others as possible; what it does not stand for is said. A class
-whose covers the other scheme does not have has no place there.
+A class goes to the one class of the other scheme that stands for its main cover (if none does, for
+any of its covers), for most of its covers, and for as few others as possible; what that class does
+not stand for is said. A class whose covers the other scheme does not have has no place there.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def between(source: Taxonomy, target: Taxonomy) -> Crosswalk:
 
 
 def _best(covers: list, theirs: dict) -> int | None:
-    """The class with most of the covers, then the main one, the fewest others, the lowest code."""
+    """The class with the main cover, then most of them, the fewest others, the lowest code."""
     wanted = set(covers)
     found = [
-        (-len(wanted & other), covers[0] not in other, len(other - wanted), code)
+        (covers[0] not in other, -len(wanted & other), len(other - wanted), code)
         for code, other in theirs.items()
         if wanted & other
     ]

@@ -85,6 +85,8 @@ def test_codes_and_colours_are_those_of_the_source(name, facts):
         ("mapbiomas", "worldcover", {3: 10, 35: 40, 15: 30, 33: 80, 5: 95, 32: 60, 84: 90}),
         ("nlcd", "dynamicworld", {11: 1, 21: 7, 81: 3, 90: 2, 95: 4, 12: 9}),
         ("worldcover", "esri-lulc", {10: 2, 20: 11, 30: 11, 90: 4, 95: 4, 100: 11}),
+        ("corine-1", "dynamicworld", {1: 7, 2: 5, 3: 2, 4: 4, 5: 1}),
+        ("corine-2", "dynamicworld", {32: 6, 24: 5, 33: 8}),
         ("flair", "landcover-ai", {1: 1, 6: 2, 5: 3, 3: 1}),
     ],
 )
