@@ -1,83 +1,23 @@
 """The Campaign panel with a store: plan, label, review, seal, consensus."""
 
+# ruff: noqa: F811 (fixtures are imported by name)
+
 from __future__ import annotations
 
-import time
+from qgis.core import QgsProject
 
-import numpy as np
-import pytest
-from osgeo import gdal
-from qgis.core import QgsGeometry, QgsProject, QgsRasterLayer, QgsRectangle
-from qgis.PyQt.QtWidgets import QApplication
-
-from concord.plugin.bridge import labels
 from concord.plugin.gui.campaign import CampaignPanel
-from concord.plugin.gui.campaign_wizard import CampaignWizard
-from tests.gui.conftest import LEFT, PIXEL, SIDE, TOP, write_raster
-
-PEOPLE = ("ana", "ben", "cy")
-
-
-def settle(panel):
-    """Until the store has answered."""
-    end = time.monotonic() + 30
-    while panel.campaign.calls.busy:
-        assert time.monotonic() < end, "the store does not answer"
-        QApplication.processEvents()
-        time.sleep(0.002)
-
-
-def enter(panel, *what):
-    panel.campaign.open(*what)
-    settle(panel)
-
-
-def finish(panel, qtbot):
-    qtbot.waitUntil(lambda: not panel.runner.busy, timeout=60_000)
-    settle(panel)
-
-
-@pytest.fixture
-def store_path(provider, image_path, tmp_path):
-    """A campaign of four tasks with a known answer for one."""
-    from concord.plugin.bridge import campaign_create, campaign_db
-    from concord.plugin.engine.campaign import setup
-
-    known = np.zeros((SIDE, SIDE), np.uint8)
-    known[:32, :32] = 1
-    gold = write_raster(tmp_path / "gold.tif", known, kind=gdal.GDT_Byte)
-    wishes = setup.Wishes(
-        (image_path,), "water2", PEOPLE, chip=32, lead="lea", gold=gold, title="Test"
-    )
-    path = str(tmp_path / "campaign.gpkg")
-    campaign_create.create(campaign_db.address(path), setup.plan(wishes))
-    return path
-
-
-@pytest.fixture
-def panel(open_panel, store_path):
-    made = open_panel(CampaignPanel)
-    enter(made, store_path)
-    return made
-
-
-def draw(layer, store, task, code):
-    """One label over the whole task, as the annotate panel would accept it."""
-    window = task.window
-    left, top = LEFT + window.col * PIXEL, TOP - window.row * PIXEL
-    box = QgsRectangle(left, top - window.height * PIXEL, left + window.width * PIXEL, top)
-    labels.accept(layer, QgsGeometry.fromRect(box), layer.crs(), {"class": code},
-                  QgsProject.instance().transformContext())  # fmt: skip
-
-
-def label_everything(panel, name, code):
-    enter(panel, panel.campaign.text, name)
-    for _ in range(4):
-        panel.work.next_task()
-        settle(panel)
-        draw(panel.work.layer, panel.campaign.store, panel.work.task, code)
-        panel.work.submit()
-        settle(panel)
+from tests.gui.campaign_steps import (  # noqa: F401
+    PEOPLE,
+    draw,
+    enter,
+    finish,
+    label_everything,
+    panel,
+    settle,
+    store_path,
+)
+from tests.gui.conftest import PIXEL, SIDE
 
 
 def test_without_a_campaign_the_panel_stays_small(open_panel):
@@ -238,92 +178,6 @@ def test_return_needs_a_person_and_a_reason(panel, messages):
     assert panel.status.text() == "Returned: edges"
 
 
-def test_wizard_says_what_is_missing_and_makes_a_campaign(open_panel, image, qtbot, tmp_path):
-    panel = open_panel(CampaignPanel)
-    wizard = CampaignWizard(panel.iface, panel)
-    qtbot.addWidget(wizard)
-    places, people, quality = wizard.places, wizard.people, wizard.quality
-    assert places.says() == "Tick at least one image."
-    places.imagery.tick([image])
-    assert places.says() == "Choose a class scheme."
-    places.scheme.reload("water2")
-    places.chip.setValue(16)
-    assert places.isComplete()
-    people.names.setPlainText("ana\nAna\nben")
-    assert "same name" in people.says()
-    people.names.setPlainText("ana\nben")
-    assert "copies" in people.says()
-    people.copies.setValue(2)
-    people.lead.setText("lea")
-    assert people.isComplete()
-    quality.initializePage()
-    quality.costs.cellWidget(0, 1).setValue(3)
-    quality.posterior.setValue(90)
-    wizard.known.tolerance.setValue(2)
-    assert "file" in wizard.keep.says()
-    wizard.keep.file.setFilePath(str(tmp_path / "new"))
-    assert wizard.keep.isComplete()
-    panel.campaign.create(wizard.parameters())
-    finish(panel, qtbot)
-    assert panel.campaign.store is not None, panel.status.text()
-    assert len(panel.campaign.store.tasks()) == 16 and panel.campaign.store.me == "lea"
-    kept = panel.campaign.store.settings
-    assert (kept.costs, kept.min_posterior, kept.tolerance) == ({1: 3.0}, 0.9, 2)
-
-
-def test_wizard_takes_polygons_and_shows_what_a_crosswalk_loses(open_panel, image, qtbot,
-                                                                 image_path, tmp_path):  # fmt: skip
-    from qgis.core import QgsFeature, QgsVectorLayer
-
-    sites = QgsVectorLayer("Polygon?crs=EPSG:32632", "fields", "memory")
-    sites.setCrs(image.crs())
-    for left in (LEFT, LEFT + 30 * PIXEL):
-        feature = QgsFeature()
-        box = QgsRectangle(left, TOP - 20 * PIXEL, left + 20 * PIXEL, TOP)
-        feature.setGeometry(QgsGeometry.fromRect(box))
-        sites.dataProvider().addFeature(feature)
-    sites.updateExtents()
-    known = np.full((SIDE, SIDE), 80, np.uint8)  # permanent water bodies of WorldCover
-    known[:, 40:] = 95  # mangroves
-    gold = write_raster(tmp_path / "worldcover.tif", known, kind=gdal.GDT_Byte)
-    QgsProject.instance().addMapLayers([sites, QgsRasterLayer(gold, "worldcover")])
-    panel = open_panel(CampaignPanel)
-    wizard = CampaignWizard(panel.iface, panel)
-    qtbot.addWidget(wizard)
-    places, people, quality = wizard.places, wizard.people, wizard.quality
-    places.imagery.tick([image])
-    places.scheme.reload("esri-lulc")
-    places.kind.setCurrentIndex(places.kind.findData("polygons"))
-    assert places.says() == "Choose the layer of polygons."
-    assert not places.chip.isVisibleTo(places) and places.sites.isVisibleTo(places)
-    places.sites.setLayer(sites)
-    for method in ("stratified", "uncertainty"):
-        places.sampling.setCurrentIndex(places.sampling.findData(method))
-        assert places.guide.isVisibleTo(places) and places.guide.toolTip()
-        offered = [places.guide.itemText(i) for i in range(places.guide.count())]
-        assert "worldcover" in offered and "scene" not in offered
-    places.sampling.setCurrentIndex(0)
-    assert places.isComplete()
-    people.names.setPlainText("ana\nben\ncy")
-    people.lead.setText("lea")
-    quality.initializePage()
-    known = wizard.known
-    known.initializePage()
-    assert not known.losses.isVisibleTo(known)
-    known.gold.setLayer(QgsProject.instance().mapLayersByName("worldcover")[0])
-    known.scheme.reload("worldcover")
-    lost = [known.losses.item(i).text() for i in range(known.losses.count())]
-    assert any("cannot be told apart as" in text for text in lost)
-    assert known.losses.isVisibleTo(known) and known.isComplete()
-    wizard.keep.file.setFilePath(str(tmp_path / "sites.gpkg"))
-    panel.campaign.create(wizard.parameters())
-    finish(panel, qtbot)
-    store = panel.campaign.store
-    assert [(t.window.width, t.window.height) for t in store.tasks()] == [(20, 20), (20, 20)]
-    answers = {int(code) for mask in store.gold().values() for code in np.unique(mask)}
-    assert answers and answers <= {1, 4}, "gold is in the campaign's classes"
-
-
 def test_the_next_person_at_the_desk_does_not_see_my_labels(panel):
     enter(panel, panel.campaign.text, "ana")
     panel.work.next_task()
@@ -367,107 +221,3 @@ def test_missing_imagery_is_said_and_work_goes_on(panel, image_path):
     panel.work.next_task()
     settle(panel)
     assert "is missing" in panel.status.text() and panel.work.task is not None
-
-
-def test_a_locked_geopackage_leaves_the_interface_alive(panel, messages, monkeypatch):
-    import sqlite3
-
-    from concord.plugin.bridge import campaign_db
-
-    monkeypatch.setattr(campaign_db, "_WAIT", 1.0)
-    enter(panel, panel.campaign.text, "ana")
-    other = sqlite3.connect(panel.campaign.text, isolation_level=None)
-    other.execute("begin immediate")
-    turns, longest, last = 0, 0.0, time.monotonic()
-    panel.work.next_button.click()
-    panel.work.next_button.click()  # a second click is no second wish
-    seen = set()
-    while panel.campaign.calls.busy:
-        QApplication.processEvents()
-        now = time.monotonic()
-        turns, longest, last = turns + 1, max(longest, now - last), now
-        seen.add((panel.work.next_button.isEnabled(), panel.status.text()))
-        time.sleep(0.005)
-    other.execute("rollback")
-    other.close()
-    assert "in use by another program; try again in a moment." in messages()[-1]
-    assert len(messages()) == 1 and turns > 50 and longest < 0.3
-    assert (False, "Waiting for the campaign store…") in seen
-    assert panel.work.next_button.isEnabled() and panel.work.task is None
-    panel.work.next_button.click()
-    settle(panel)
-    assert panel.work.task is not None
-
-
-def test_a_store_that_never_answers_is_left_with_one_sentence(panel, messages, monkeypatch):
-    import threading
-
-    release = threading.Event()
-    monkeypatch.setattr(panel.campaign.store, "overview", lambda: release.wait(10))
-    panel.campaign.calls._limit.setInterval(300)
-    panel.campaign.refresh()
-    settle(panel)
-    assert panel.campaign.store is None and "does not answer" in messages()[-1]
-    assert panel.campaign.new_button.isEnabled() and not panel.review.box.isVisibleTo(panel)
-    release.set()
-
-
-def test_votes_lie_side_by_side_and_move_together(panel, qtbot, messages):
-    from qgis.PyQt.QtCore import Qt
-    from qgis.PyQt.QtWidgets import QDockWidget
-
-    for name in PEOPLE:
-        label_everything(panel, name, 1)
-    enter(panel, panel.campaign.text, "lea")
-    review = panel.review
-    review.show_queue([{"task": 1, "state": "voted", "entropy": 0.5, "agreement": 0.5}])
-    review.show_votes()
-    settle(panel)
-    assert [view.title.text() for view in review.views.views] == ["Vote A", "Vote B", "Vote C"]
-    main = panel.iface.mapCanvas()
-    for view in review.views.views:
-        assert [layer.name() for layer in view.canvas.layers()][1:] == ["scene"]
-    first, second = review.views.views[0].canvas, review.views.views[1].canvas
-    box = main.extent()
-    box.scale(0.5)
-    main.setExtent(box)
-    assert abs(second.extent().center().x() - box.center().x()) < 1
-    first.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, True)
-    box = QgsRectangle(LEFT, TOP - 200, LEFT + 200, TOP)
-    first.setExtent(box)
-    first.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)
-    for canvas in (second, main):
-        assert abs(canvas.extent().center().y() - box.center().y()) < 1
-    review.blind.setChecked(False)
-    review.show_votes()
-    settle(panel)
-    assert [view.title.text() for view in review.views.views] == list(PEOPLE)
-    dock = review.views.dock
-    enter(panel, "")
-    QApplication.processEvents()
-    assert review.views.views == [] and review.views.dock is None
-    assert dock not in panel.iface.mainWindow().findChildren(QDockWidget) or not dock.isVisible()
-    assert messages() == []
-
-
-def test_the_task_says_how_clear_its_dates_are(panel):
-    from concord.plugin.engine.campaign.clear import ClearDate
-
-    work = panel.work
-    work.show_dates([ClearDate("2024-01-10", 0.5, "SCL"), ClearDate("2024-03-01", None, "SCL")])
-    assert work.dates.text() == "2024-01-10: 50 % clear · 2024-03-01: no data"
-    assert "2024-01-10: SCL" in work.dates.toolTip()
-    work.show_dates([])
-    assert not work.dates.isVisibleTo(panel)
-
-
-def test_tasks_lie_above_the_imagery_and_tell_what_is_left(panel):
-    tasks = panel.campaign.task_layer()
-    assert tasks.name() == "Tasks, about 2.0 h left"
-    assert [c.label() for c in tasks.renderer().categories()][0] == "Open (4)"
-    enter(panel, panel.campaign.text, "ana")
-    panel.work.next_task()
-    settle(panel)
-    order = [layer.name() for layer in QgsProject.instance().layerTreeRoot().layerOrder()]
-    assert order.index("scene") > order.index(panel.campaign.task_layer().name())
-    assert order[0] == "Labels of ana"
