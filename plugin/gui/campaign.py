@@ -150,6 +150,10 @@ class CampaignPanel(Panel):
         self._report_path = ""
 
     def _campaign_opened(self) -> None:
+        # Whoever comes next must not see how the others did.
+        self.numbers.hide()
+        self.people.fill([])
+        self.open_report.hide()
         self.from_store.setChecked(self.campaign.store is not None)
         self.refresh()
 

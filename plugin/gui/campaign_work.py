@@ -157,11 +157,11 @@ class WorkSection(QObject):
 
     def show_dates(self, dates: list) -> None:
         """Say how clear each date of the imagery is at this task."""
-        words = [
-            tr("{date}: no data").format(date=d.date) if d.share is None
-            else tr("{date}: {p:.0f} % clear").format(date=d.date, p=100 * d.share)
-            for d in dates
-        ]  # fmt: skip
+        words = []
+        for d in dates:
+            text = tr("{date}: {p:.0f} % clear") if d.known else tr("{date}: clouds unknown")
+            text = tr("{date}: no data") if d.share is None else text
+            words.append(text.format(date=d.date, p=100 * (d.share or 0)))
         self.dates.setText(" · ".join(words))
         self.dates.setToolTip("\n".join(f"{d.date}: {d.method}" for d in dates))
         self.dates.setVisible(bool(words))

@@ -36,3 +36,16 @@ def test_missing_and_undated_images_say_nothing(tmp_path):
     rasters.write(plain, np.ones((64, 64), np.uint8), PLACE, names=["red"])
     assert clear.of_window([str(plain), str(tmp_path / "gone.tif")], PLACE) == []
     assert clear.of_window([], PLACE) == []
+
+
+def test_a_plain_cloud_mask_beside_the_bands_counts_and_without_one_clouds_are_unknown(tmp_path):
+    folder = tmp_path / "S2B_MSIL2A_20200223T032739_N9999_R018_T48QUE_20230924T183543"
+    folder.mkdir()
+    rasters.write(folder / "B04.tif", np.full((64, 64), 900, np.uint16), PLACE, names=["red"])
+    (alone,) = clear.of_window([str(folder / "B04.tif")], PLACE)
+    assert alone.share == 1.0 and not alone.known
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:, :16] = 1
+    rasters.write(folder / "cloud_mask.tif", mask, PLACE)
+    (masked,) = clear.of_window([str(folder / "B04.tif")], PLACE)
+    assert masked.known and masked.share == 0.75 and masked.date == "2020-02-23"

@@ -138,6 +138,9 @@ def test_review_from_queue_to_seal_and_consensus(panel, qtbot, messages):
     assert panel.people.rowCount() == 3
     names = {layer.name() for layer in QgsProject.instance().mapLayers().values()}
     assert {"Consensus", "Posterior", "Agreement"} <= names
+    enter(panel, panel.campaign.text, "ana")
+    assert panel.people.rowCount() == 0 and not panel.open_report.isVisibleTo(panel)
+    assert not panel.numbers.isVisibleTo(panel) and review.plots.combo.count() == 0
 
 
 def test_seal_all_that_people_agree_on(panel, qtbot, messages):

@@ -109,6 +109,8 @@ def test_the_task_says_how_clear_its_dates_are(panel):
     work.show_dates([ClearDate("2024-01-10", 0.5, "SCL"), ClearDate("2024-03-01", None, "SCL")])
     assert work.dates.text() == "2024-01-10: 50 % clear · 2024-03-01: no data"
     assert "2024-01-10: SCL" in work.dates.toolTip()
+    work.show_dates([ClearDate("2024-01-10", 1.0, "data", known=False)])
+    assert work.dates.text() == "2024-01-10: clouds unknown"
     work.show_dates([])
     assert not work.dates.isVisibleTo(panel)
 

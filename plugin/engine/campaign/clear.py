@@ -5,22 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import gather
 from ..errors import ConcordError
 from ..grid import Grid
-from ..series.clear import CLEAR, NO_DATA, ClearReader
-from ..series.dated import Dated, group
+from ..series.clear import CLEAR, NO_DATA, ONLY_DATA, ClearReader
+from ..series.dated import Dated, group, named_as_mask
 
 _MOST = 400  # files beside an image that are looked at for quality layers
 
 
 @dataclass(frozen=True)
 class ClearDate:
-    """``share`` is the clear part (0-1) of the place, None without data; ``method`` tells how."""
+    """``share`` is the clear part (0-1) of the place, None without data; ``method`` tells how.
+
+    ``known`` is False where nothing tells clouds from ground: a share of 1 means data then.
+    """
 
     date: str
     share: float | None
     method: str
+    known: bool = True
 
 
 def of_window(imagery, place: Grid) -> list:
@@ -44,7 +47,7 @@ def _beside(imagery) -> list:
     found = []
     for folder in dict.fromkeys(Path(path).parent for path in imagery):
         files = sorted(path for path in folder.iterdir() if path.is_file())[:_MOST]
-        found += [str(path) for path in files if gather.quality_of(str(path)) is not None]
+        found += [str(path) for path in files if named_as_mask(str(path))]
     return [path for path in found if path not in imagery]
 
 
@@ -57,4 +60,5 @@ def _of_date(dated: Dated, place: Grid) -> ClearDate | None:
         return None  # one unreadable date must not keep anybody from the task
     if (states == NO_DATA).all():
         return ClearDate(dated.date, None, method)
-    return ClearDate(dated.date, float((states == CLEAR).mean()), method)
+    share = float((states == CLEAR).mean())
+    return ClearDate(dated.date, share, method, not method.startswith(ONLY_DATA))
