@@ -6,6 +6,7 @@ of its own, follows the layer tree, and is saved into the project with the names
 
 from __future__ import annotations
 
+from qgis.core import QgsProject
 from qgis.gui import QgsDockWidget, QgsMapCanvas, QgsMapToolPan, QgsOpacityWidget, QgsVertexMarker
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import Qt
@@ -67,7 +68,8 @@ class VoteViews:
         self.dock = QgsDockWidget(title, self._iface.mainWindow())
         self.dock.setObjectName(OBJECT_NAME)
         self.dock.setWidget(self._laid_out())
-        self.dock.closed.connect(self._rest)
+        self.dock.closed.connect(self.close)
+        QgsProject.instance().layersWillBeRemoved.connect(self._leaving)
         self._main.extentsChanged.connect(self._follow)
         for view in self.views:
             view.canvas.extentsChanged.connect(self._lead)
@@ -127,10 +129,16 @@ class VoteViews:
             view.mark.setCenter(place)
             view.mark.show()
 
+    def _leaving(self, ids: list) -> None:
+        """A vote is taken out of the project, or the project is closed."""
+        if any(layer.id() in ids for layer in self._votes if not sip.isdeleted(layer)):
+            self.close()
+
     def _rest(self) -> None:
-        """The views stop drawing and listening; also when the user closes the dock."""
+        """The views stop drawing and listening."""
         if self.views:
             self._main.extentsChanged.disconnect(self._follow)
+            QgsProject.instance().layersWillBeRemoved.disconnect(self._leaving)
         for view in self.views:
             view.canvas.stopRendering()
             view.canvas.extentsChanged.disconnect(self._lead)
@@ -139,7 +147,7 @@ class VoteViews:
         self.views, self._votes = [], []
 
     def close(self) -> None:
-        """Take the dock away."""
+        """Take the dock away; also when the user closes it."""
         self._rest()
         dock, self.dock = self.dock, None
         if dock is not None and not sip.isdeleted(dock):

@@ -79,4 +79,5 @@ def test_calibration_and_confusion_against_the_consensus():
     assert quality.calibration(votes, {}, people, codes, result) == {}
     course = {c["name"]: c for c in quality.course(votes, people, codes, result)}
     assert course["a"]["confusion"] == [[100, 0], [0, 0]]
-    assert course["c"]["confusion"] == [[80, 20], [0, 0]]
+    assert course["c"]["confusion"] == [[80, 20], [0, 0]] and course["c"]["accuracy"] == 0.8
+    assert course["c"]["low"] is None, "one task tells nothing about an interval"

@@ -90,10 +90,18 @@ def test_votes_lie_side_by_side_and_move_together(panel, qtbot, messages):
     first.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)
     for canvas in (second, main):
         assert abs(canvas.extent().center().y() - box.center().y()) < 1
+    QgsProject.instance().removeAllMapLayers()
+    QApplication.processEvents()
+    assert review.views.dock is None and review.views.views == []
     review.blind.setChecked(False)
     review.show_votes()
     settle(panel)
     assert [view.title.text() for view in review.views.views] == list(PEOPLE)
+    review.views.dock.close()
+    QApplication.processEvents()
+    assert review.views.dock is None, "closed by hand, it is gone and not an empty dock"
+    review.show_votes()
+    settle(panel)
     dock = review.views.dock
     enter(panel, "")
     QApplication.processEvents()

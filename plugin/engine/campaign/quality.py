@@ -138,8 +138,9 @@ def course(votes, people, codes, result, parts: int = 4) -> list:
 
     Returns:
         dicts: name, agreement (list of ``parts`` shares or None), seconds (same), drift (last
-        part minus first, None when unknown), confusion (consensus, voted), which flatters
-        everybody a little because a person's own vote is part of the consensus.
+        part minus first, None when unknown), accuracy against the consensus with low and high
+        (95 %, over tasks) and confusion (consensus, voted). These flatter everybody a little,
+        because a person's own vote is part of the consensus.
     """
     tasks = by_task(votes)
     seen: dict = {}
@@ -149,8 +150,7 @@ def course(votes, people, codes, result, parts: int = 4) -> list:
         for person, vote in cast.items():
             both = (vote.mask > 0) & (vote.mask < 255) & (agreed > 0) & (agreed < 255)
             right = int((vote.mask == agreed)[both].sum())
-            matrix = judge.confusion(agreed, vote.mask, codes)
-            against[person] = against.get(person, 0) + matrix
+            against.setdefault(person, []).append(judge.confusion(agreed, vote.mask, codes))
             seen.setdefault(person, []).append((vote.created, right, int(both.sum()), vote.seconds))
     found = []
     for person in sorted(seen):
@@ -163,8 +163,11 @@ def course(votes, people, codes, result, parts: int = 4) -> list:
             speed.append(float(np.mean([rows[i][3] for i in piece])) if len(piece) else None)
         known = [s for s in shares if s is not None]
         drift = known[-1] - known[0] if len(known) > 1 else None
+        whole = sum(against[person])
+        low, high = judge.interval(against[person]) or (None, None)
         found.append({"name": person, "agreement": shares, "seconds": speed, "drift": drift,
-                      "confusion": against[person].tolist()})  # fmt: skip
+                      "accuracy": judge.accuracy(whole), "low": low, "high": high,
+                      "confusion": whole.tolist()})  # fmt: skip
     return found
 
 

@@ -136,7 +136,10 @@ def write_report(path: str, values: dict) -> dict:
         (g["name"], g["tasks"], g["accuracy"], g["accuracy_inside"], g["low"], g["high"])
         for g in values["gold"]
     )
-    course = tuple((c["name"], *c["agreement"], c["drift"]) for c in values["course"])
+    course = tuple(
+        (c["name"], c["accuracy"], c["low"], c["high"], *c["agreement"], c["drift"])
+        for c in values["course"]
+    )
     queue = tuple(
         (q["task"], q["state"], q["weight"], q["entropy"], q["agreement"], q["voters"], q["flags"])
         for q in values["queue"][:50]
@@ -155,12 +158,12 @@ def write_report(path: str, values: dict) -> dict:
                        "away from edges", "low", "high"), rows=gold,
                        text="95 % intervals over whole tasks, because neighbouring pixels are no "
                        "independent trials."),
-        report.Section("Plots", drawings=tuple(drawings.of_report(values)),
-                       text="Agreement with the consensus flatters a little, because a person's "
-                       "own vote is part of it."),
+        report.Section("Plots", drawings=tuple(drawings.of_report(values))),
         *_confusions(values),
         report.Section("Agreement with the consensus",
-                       header=("person", *parts, "drift"), rows=course),
+                       header=("person", "all", "low", "high", *parts, "drift"), rows=course,
+                       text="A little flattering, because a person's own vote is part of the "
+                       "consensus; 95 % intervals over whole tasks."),
         report.Section("Agreement of pairs over time", header=("until", "tasks", "agreement"),
                        rows=time),
         report.Section("Most doubtful tasks", header=("task", "state", "weight", "entropy",
