@@ -24,6 +24,7 @@ from qgis.core import (
 )
 
 from ..engine import rasters
+from ..engine.campaign import drawings
 from ..engine.errors import ConcordError
 from . import labels, layers
 from .campaign_db import Address
@@ -31,13 +32,6 @@ from .campaign_looks import TaskRow, Vote
 from .campaign_store import Store
 from .capture import qgis_crs
 from .text import tr
-
-STATES = (
-    ("open", "#b0b7bd", "Open"),
-    ("voted", "#e0a100", "Everybody has submitted"),
-    ("reviewed", "#4f7cac", "Reviewed"),
-    ("sealed", "#2e9e5b", "Sealed"),
-)
 
 
 def bounds_of(store: Store, task: TaskRow) -> QgsRectangle:
@@ -108,7 +102,7 @@ def task_layer(store_text: str, where: Address, table: str = "task") -> QgsVecto
 
 def _states(counts: dict | None = None) -> QgsCategorizedSymbolRenderer:
     categories = []
-    for key, colour, title in STATES:
+    for key, (colour, title) in drawings.STATES.items():
         symbol = QgsFillSymbol.createSimple(
             {"color": _faint(colour, key), "outline_color": colour, "outline_width": "0.5"}
         )

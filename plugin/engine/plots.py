@@ -164,3 +164,29 @@ def calibration(title: str, bins, theme: Theme = LIGHT) -> str:
             'fill-opacity="0.75"/>'
         )
     return _sheet(max(_LEFT + wide + 24, 24 + 6.8 * len(title)), _HIGH, title, theme, parts)
+
+
+def places(title: str, boxes, colours: dict, theme: Theme = LIGHT) -> str:
+    """A map of rectangles: ``boxes`` is [(left, top, width, height, key)], y downwards.
+
+    Args:
+        colours: {key: (colour, words of the legend)}, in the order of the legend.
+    """
+    left, top = min(b[0] for b in boxes), min(b[1] for b in boxes)
+    across = max(b[0] + b[2] for b in boxes) - left
+    down = max(b[1] + b[3] for b in boxes) - top
+    scale = min(260 / across, 260 / down)
+    parts = [
+        f'<rect x="{10 + (x - left) * scale:.1f}" y="{28 + (y - top) * scale:.1f}" '
+        f'width="{max(w * scale - 0.6, 0.8):.1f}" height="{max(h * scale - 0.6, 0.8):.1f}" '
+        f'fill="{colours[key][0]}"/>'
+        for x, y, w, h, key in boxes
+    ]
+    for line, (key, (colour, words)) in enumerate(colours.items()):
+        y = 28 + 18 * line
+        x = 22 + across * scale
+        parts.append(f'<rect x="{x:.1f}" y="{y}" width="12" height="12" fill="{colour}"/>')
+        count = sum(1 for box in boxes if box[4] == key)
+        parts.append(_text(x + 18, y + 10, f"{words} ({count})", theme))
+    high = 28 + max(down * scale, 18 * len(colours)) + 10
+    return _sheet(max(_WIDE, 22 + across * scale + 200), high, title, theme, parts)

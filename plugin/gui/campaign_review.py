@@ -49,7 +49,7 @@ class ReviewSection(Decisions, QObject):
         self.queue.setToolTip(tr("Worst first; double-click shows the votes"))
         self.queue.cellDoubleClicked.connect(lambda line, _column: self._show_line(line))
         self._column.addWidget(self.queue)
-        self.people = Table([tr("Person"), tr("Known answers"), tr("95 %"), tr("Drift")])
+        self.people = Table([tr("Person"), tr("Known"), tr("95 %"), tr("Drift")])
         self.people.setToolTip(
             tr("Right away from edges on tasks with known answers, its interval over tasks, and "
                "how agreement with the consensus changed from the first to the last quarter")
@@ -147,13 +147,15 @@ class ReviewSection(Decisions, QObject):
 
     def show_votes(self) -> None:
         """Zoom to the chosen task and open its votes, each in a map of its own."""
-        from ..bridge import campaign_desk
+        from ..bridge import campaign_desk, campaign_layers
 
         line = self.queue.currentRow()
         if not 0 <= line < len(self.listed):
             raise ConcordError(tr("Choose a task in the list."))
         store, number, blind = self.store, self.listed[line]["task"], self.blind.isChecked()
         folder = settings.output_folder(self.panel.project) / "votes"
+        self.views.close()
+        campaign_layers.hide_votes(self.panel.project)  # its files are about to be written anew
         self.stores.ask(
             lambda: campaign_desk.votes_of(store, number, folder, blind),
             lambda answer: self._shown(*answer),
@@ -166,7 +168,6 @@ class ReviewSection(Decisions, QObject):
         missing = campaign_layers.add_imagery(self.store, project)
         campaign_layers.lift(self.stores.task_layer(), project)
         self.votes = votes
-        self.views.close()
         made = campaign_layers.show_votes(self.store, task, votes, project)
         self.panel.work.zoom(campaign_layers.bounds_of(self.store, task))
         below = campaign_layers.imagery(self.store, project)

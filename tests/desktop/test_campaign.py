@@ -52,8 +52,11 @@ def scene(tmp_path):
     place = grid.Grid("EPSG:32632", (PIXEL, 0.0, LEFT, 0.0, -PIXEL, TOP), COLS * CHIP, ROWS * CHIP)
     noise = np.random.default_rng(1).normal(0, 0.01, (3, ROWS * CHIP, COLS * CHIP))
     light = np.where(truth() == 1, 0.05, 0.3)[None] + noise
-    rasters.write(tmp_path / "scene.tif", light.astype(np.float32), place,
+    rasters.write(tmp_path / "pond_20240110.tif", light.astype(np.float32), place,
                   names=["blue", "green", "red"])  # fmt: skip
+    quality = np.full_like(truth(), 4)  # Sentinel-2's scene classes: vegetation, and
+    quality[:, : CHIP // 2] = 9  # clouds over half of the first column of chips
+    rasters.write(tmp_path / "pond_20240110_SCL.tif", quality, place)
     known = np.zeros_like(truth())
     known[:CHIP, :CHIP] = truth()[:CHIP, :CHIP]
     rasters.write(tmp_path / "gold.tif", known, place)
@@ -138,6 +141,8 @@ def label(panel, iface, open_as, name, picture):
         draw(work.layer, window, 1, 0, edge)
         draw(work.layer, window, 2, edge, CHIP)
         work.seconds = 60.0
+        share = 50 if window.col == 0 else 100
+        assert work.dates.text() == f"2024-01-10: {share} % clear"
         if picture and done == 2:
             picture()
         work.submit_button.click()
@@ -164,7 +169,7 @@ def test_twelve_tasks_from_plan_to_chips(plugin, iface, qtbot, scene, store, new
         assert "fail" not in panel.status.text().lower(), panel.status.text()
 
     panel.campaign.create(
-        {"IMAGERY": [str(scene / "scene.tif")], "TAXONOMY": "water2", "CHIP_SIZE": CHIP,
+        {"IMAGERY": [str(scene / "pond_20240110.tif")], "TAXONOMY": "water2", "CHIP_SIZE": CHIP,
          "ANNOTATORS": ";".join(PEOPLE), "LEAD": "lea", "COPIES": 3, "TITLE": "Ponds",
          "GOLD": str(scene / "gold.tif"), "STORE": text}
     )  # fmt: skip
@@ -217,7 +222,7 @@ def test_twelve_tasks_from_plan_to_chips(plugin, iface, qtbot, scene, store, new
     chips = scene / "chips"
     panel.launch(
         "concord:exportchips",
-        {"IMAGERY": [str(scene / "scene.tif")], "LABELS": agreed, "CONSENSUS": agreed,
+        {"IMAGERY": [str(scene / "pond_20240110.tif")], "LABELS": agreed, "CONSENSUS": agreed,
          "CHIP_SIZE": CHIP, "STRIDE": CHIP, "SPLIT": "70/15/15", "BLOCK": CHIP * PIXEL, "BUFFER": 0,
          "LICENCE": "CC0-1.0", "OUTPUT": str(chips)},
         lambda outcome: None,
@@ -238,7 +243,7 @@ def test_wizard_in_the_desktop(plugin, iface, qtbot, scene, new_project):
     from concord.plugin.bridge import layers
     from concord.plugin.gui.campaign_wizard import CampaignWizard
 
-    layers.add_raster(scene / "scene.tif", "scene", "scene", new_project)
+    layers.add_raster(scene / "pond_20240110.tif", "scene", "scene", new_project)
     wizard = CampaignWizard(iface, iface.mainWindow())
     wizard.places.imagery.tick(list(new_project.mapLayers().values()))
     wizard.places.scheme.reload("water2")

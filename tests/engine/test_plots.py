@@ -67,3 +67,13 @@ def test_the_page_holds_the_drawings():
     svg = plots.lines("t", ["a"], [("ana", [1])])
     page = report.page("T", "", [report.Section("Plots", drawings=(("a & b", svg),))])
     assert svg in page and 'aria-label="a &amp; b"' in page
+
+
+def test_the_map_of_states_keeps_places_apart_and_counts_them():
+    boxes = [[0, 0, 32, 32, "open"], [32, 0, 32, 32, "sealed"], [0, 32, 32, 32, "sealed"]]
+    ((title, svg),) = drawings.of_report({"map": boxes, "overview": {"hours_left": 2.04}})
+    assert title == "Tasks by state, about 2.0 h left"
+    assert {"Open (1)", "Sealed (2)", "Reviewed (0)"} <= set(words(svg))
+    drawn = [n for n in read(svg).iter(f"{SVG}rect") if float(n.get("width")) > 100]
+    assert len(drawn) == 4, "the sheet and three tasks"
+    assert len({(n.get("x"), n.get("y")) for n in drawn}) == 4

@@ -5,6 +5,14 @@ from __future__ import annotations
 from .. import plots
 from ..plots import LIGHT, Theme
 
+STATES = {
+    "open": ("#b0b7bd", "Open"),
+    "voted": ("#e0a100", "Everybody has submitted"),
+    "reviewed": ("#4f7cac", "Reviewed"),
+    "sealed": ("#2e9e5b", "Sealed"),
+}
+_MOST = 4000  # rectangles of a map; more make a page slow and tell no more
+
 
 def of_report(values: dict, theme: Theme = LIGHT) -> list:
     """[(title, SVG text)] of what ``results.judged`` found; empty plots are left out.
@@ -18,6 +26,7 @@ def of_report(values: dict, theme: Theme = LIGHT) -> list:
         *_calibration(values, theme),
         *_confusions(values.get("gold", []), "known answers", "known", names, theme),
         *_confusions(values.get("course", []), "the consensus", "consensus", names, theme),
+        *_states(values, theme),
     ]
 
 
@@ -68,3 +77,13 @@ def _confusions(people, against: str, rows: str, names, theme: Theme) -> list:
                p["confusion"], rows, theme=theme)
         for p in people if p.get("confusion") and any(map(sum, p["confusion"]))
     ]  # fmt: skip
+
+
+def _states(values: dict, theme: Theme) -> list:
+    """The tasks where they lie, coloured by state, with what is left to do."""
+    boxes = [tuple(box) for box in values.get("map", []) if box[4] in STATES]
+    if not boxes or len(boxes) > _MOST:
+        return []
+    hours = values.get("overview", {}).get("hours_left", 0)
+    return [_drawn(f"Tasks by state, about {hours:.1f} h left", plots.places, boxes, STATES,
+                   theme=theme)]  # fmt: skip

@@ -118,6 +118,10 @@ def judged(found: Gathered, method: str = "dawidskene", progress: Progress = SIL
         "calibration": quality.calibration(found.votes, found.gold, people, codes, result),
         "agreement_over_time": quality.agreement_over_time(found.votes),
         "queue": [{**doubt.__dict__, "state": found.states.get(doubt.task, "")} for doubt in queue],
+        "map": [
+            (w.col, w.row, w.width, w.height, found.states.get(task, ""))
+            for task, w in found.windows.items()
+        ],
         "stage_change": quality.stage_change(found.reviews),
         "classes": [{"code": c.code, "name": c.name} for c in found.scheme.classes],
         "events": found.events,
