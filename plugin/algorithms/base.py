@@ -24,7 +24,7 @@ from ..bridge import capture
 from ..bridge.feedback import progress_of
 from ..bridge.text import tr
 from ..engine import packages
-from ..engine.errors import ConcordError
+from ..engine.errors import Cancelled, ConcordError
 from . import checks
 
 
@@ -102,6 +102,7 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
         self._values, self._refusal = {}, None
         try:
             checks.require_destinations(self, parameters, context)
+            self._new = checks.new_files(self, parameters)
             self._values = self.capture(parameters, context)
         except ConcordError as error:
             # Raised a moment later: QGIS answers a failure here with a sentence of its own.
@@ -115,6 +116,8 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
                 raise self._refusal
             return self.compute(self._values, parameters, context, feedback, progress)
         except ConcordError as error:
+            if isinstance(error, Cancelled):
+                checks.take_back(self._new)
             raise QgsProcessingException(str(error)) from error
         except MemoryError as error:
             raise QgsProcessingException(
