@@ -155,12 +155,15 @@ class Decisions:
             and q["undecided"] <= wanted.max_undecided and not q["flags"]
             and q.get("posterior", 1.0) >= wanted.min_posterior
         ]  # fmt: skip
-        least = 100 * wanted.min_agreement
+        reached = tr("{p:.0f} % agreement").format(p=100 * wanted.min_agreement)
+        if wanted.min_posterior:
+            sure = tr("{p:.0f} % posterior").format(p=100 * wanted.min_posterior)
+            reached = tr("{agreement} and {posterior}").format(agreement=reached, posterior=sure)
         if not flat:
             raise ConcordError(
-                tr("No listed task reaches {p:.0f} % agreement without a flag.").format(p=least)
+                tr("No listed task reaches {what} without a flag.").format(what=reached)
             )
-        reason = tr("agreement of at least {p:.0f} %").format(p=least)
+        reason = tr("at least {what}").format(what=reached)
         self.stores.ask(
             lambda: (campaign_desk.seal_all(store, flat, reason), store.overview()),
             self._sealed_all,

@@ -224,3 +224,26 @@ def test_missing_imagery_is_said_and_work_goes_on(panel, image_path):
     panel.work.next_task()
     settle(panel)
     assert "is missing" in panel.status.text() and panel.work.task is not None
+
+
+def test_agreed_is_not_enough_where_the_campaign_asks_for_a_posterior(panel, messages):
+    from dataclasses import replace
+
+    for name in PEOPLE:
+        label_everything(panel, name, 1)
+    enter(panel, panel.campaign.text, "lea")
+    store, review = panel.campaign.store, panel.review
+    store.settings = replace(store.settings, min_posterior=0.9)
+    doubt = {"task": 1, "state": "voted", "entropy": 0.5, "agreement": 1.0, "undecided": 0.0,
+             "flags": 0, "posterior": 0.8}  # fmt: skip
+    review.show_queue([doubt, {**doubt, "task": 2}])
+    review.agreed_button.click()
+    settle(panel)
+    assert messages()[-1].endswith(
+        "No listed task reaches 80 % agreement and 90 % posterior without a flag."
+    )
+    review.show_queue([doubt, {**doubt, "task": 2, "posterior": 0.95}])
+    review.agreed_button.click()
+    settle(panel)
+    assert [t.state for t in store.tasks()][:2] == ["voted", "sealed"]
+    assert store.events(2)[-1][5] == "at least 80 % agreement and 90 % posterior"
