@@ -84,6 +84,9 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
             return False, reason
         # Not QGIS's own check: it opens every raster as a layer, which reads pixels on the main
         # thread and leaves statistics beside the user's file.
+        problem = checks.told_password(parameters)
+        if problem:
+            return False, problem
         for definition in self.parameterDefinitions():
             problem = checks.parameter_problem(
                 definition, parameters.get(definition.name()), context

@@ -19,12 +19,23 @@ from qgis.core import (
     QgsProperty,
 )
 
-from ..bridge import capture
+from ..bridge import campaign_db, capture
 from ..bridge.text import tr
 from ..engine import files
 from ..engine.errors import ConcordError
 
 EMPTY = (None, "")
+
+
+def told_password(parameters) -> str:
+    """A sentence when STORE tells a password: Processing would keep it in its history."""
+    if not campaign_db.holds_password(parameters.get("STORE") or ""):
+        return ""
+    return tr(
+        "STORE holds a password, which Processing would keep in its history; keep it in an "
+        "authentication configuration of QGIS (Settings, Options, Authentication), make a "
+        "PostgreSQL connection with that, and give its name."
+    )
 
 
 def parameter_problem(definition, value, context) -> str:
