@@ -39,6 +39,8 @@ class ClassRaster:
     def read(self, window: Window | None = None) -> np.ndarray:
         """Codes (rows, cols) as uint8."""
         raw = self._raster.read(window, [1])[0]
+        if raw.dtype == np.uint8 and self._nodata in (None, NO_DATA):
+            return raw  # most maps, and nothing to look for
         empty = np.zeros(raw.shape, bool)
         if raw.dtype.kind == "f":
             empty = ~np.isfinite(raw)
@@ -60,12 +62,16 @@ class ClassRaster:
 
     def codes(self, progress=None) -> list:
         """Every code that occurs, sorted, found by windows."""
+        return sorted(self.shares(progress))
+
+    def shares(self, progress=None) -> dict:
+        """{code: share of all pixels} of the codes that occur, counted by windows."""
         counts = np.zeros(256, np.int64)
         for tile in self.grid.tiles(1024):
             if progress is not None:
                 progress.check()
             counts += np.bincount(self.read(tile.core).ravel(), minlength=256)
-        return [int(code) for code in np.flatnonzero(counts)]
+        return {int(code): float(counts[code] / counts.sum()) for code in np.flatnonzero(counts)}
 
     def taxonomy(self, given: str = "", codes=None) -> Taxonomy:
         """The class scheme, see ``taxonomy.of_raster``."""

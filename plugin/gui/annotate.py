@@ -5,10 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from qgis.core import (
-    Qgis,
-    QgsVectorLayer,
-)
+from qgis.core import Qgis, QgsVectorLayer
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
@@ -31,7 +28,8 @@ from .panel import Panel
 from .prompt_model import good_for, prompt_model_combo
 from .prompt_session import ALGORITHM, BOTH, PromptSession
 from .prompt_tool import PromptTool
-from .widgets import LayerCombo, choice, form, note, row, side_by_side
+from .thumbnails import pictured_choice
+from .widgets import LayerCombo, form, note, row, side_by_side
 
 
 class AnnotatePanel(Panel):
@@ -82,8 +80,9 @@ class AnnotatePanel(Panel):
         layout = form()
         self.image = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
         row(layout, tr("&Image"), self.image, tr("The scene in which outlines are looked for"))
-        self.composite = choice()
-        row(layout, tr("C&omposite"), self.composite, tr("What the model sees; kept with labels"))
+        self.composite, self.thumbnails = pictured_choice(self.image.currentLayer)
+        tip = tr("The bands the model sees; kept with every label")
+        row(layout, tr("C&omposite"), self.composite, tip)
         self.model = prompt_model_combo()
         self.checkpoint = CheckpointButton(self)
         line = side_by_side(self.model, self.checkpoint)
@@ -198,6 +197,7 @@ class AnnotatePanel(Panel):
                 title = title.format(one=found[0].title, other=found[1].title)
                 self.composite.addItem(title, BOTH.join(both))
         self.composite.blockSignals(False)
+        self.thumbnails.draw()
         self._reconfigure()
 
     def _reconfigure(self, *_) -> None:

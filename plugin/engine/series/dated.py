@@ -52,7 +52,8 @@ def group(inputs) -> tuple:
                 skipped.append({"file": path, "reason": why})
     used = [entry for entry in found.values() if entry.masks or entry.images]
     if not used:
-        why = f" ({skipped[0]['reason']})" if skipped else ""
+        first = skipped[0] if skipped else None
+        why = f" ({gather.place_of(first['file'])}: {first['reason']})" if first else ""
         raise ConcordError(
             f"{inputs[0]} holds no dated scene or mask{why}; put the date (YYYYMMDD) into file "
             "or folder names."
@@ -87,6 +88,12 @@ def _file(entry: Dated, path: str) -> str:
         return "neither a known sensor nor a quality layer"
     entry.images.setdefault(known.sensor, []).append((info, known))
     return ""
+
+
+def named_as_mask(path: str) -> bool:
+    """True when a file's name speaks of a quality layer or a cloud mask; it is not opened."""
+    words = set(re.findall(r"[a-z]+", Path(path).stem.lower()))
+    return bool(words & _CLOUD_WORDS) or gather.quality_of(path) is not None
 
 
 def mask_of(info) -> Mask | None:
