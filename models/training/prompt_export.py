@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import prompt_card
 import prompt_net
 import torch
 from torch import nn
@@ -148,12 +149,13 @@ def _halve(model) -> None:
 
 
 def main(arguments: list | None = None) -> None:
-    """Export a checkpoint; card.md beside the pair is written by hand from the held-out table."""
+    """Export a checkpoint with its MLM items; card.md is written by hand from the table."""
     arguments = sys.argv[1:] if arguments is None else arguments
     checkpoint = Path(arguments[0]) if arguments else ROOT / ".build" / "prompt" / "last.pt"
     folder = Path(arguments[1]) if len(arguments) > 1 else TARGET
     encoder, decoder = load(checkpoint)
     written = export(encoder, decoder, folder, {"concord:prompt": json.dumps(CARD)})
+    prompt_card.write(folder)
     print(", ".join(f"{len(content) / 1e6:.2f} MB" for content in written))
 
 
