@@ -100,7 +100,8 @@ def _percent(value: float) -> str:
 S2_CREDIT = (
     "Trained on: Sen1Floods11 (CC-BY 4.0); SSL4EO-S12 (CC-BY 4.0); Major TOM (CC-BY-SA 4.0); "
     "eo-learn example data (MIT) with land use of the Slovenian ministry of agriculture (RABA); "
-    "contains modified Copernicus Sentinel data. Teacher: Dynamic World (Apache-2.0). "
+    "contains modified Copernicus Sentinel data. Started from and taught by Dynamic World "
+    "(Apache-2.0; the weights were changed). "
     "This code is produced for the Dynamic World Project by Google in partnership with National "
     "Geographic and the World Resources Institute."
 )
@@ -115,9 +116,10 @@ def save_landcover_s2(model, figures: dict, target) -> None:
         "title": "Concord land cover, Sentinel-2",
         "summary": "Nine land covers at 10 m from Sentinel-2, L1C or L2A",
         "description": (
-            "Nine land covers from one Sentinel-2 image at 10 m, L1C or L2A. A fast network that "
-            "was taught by Dynamic World on real scenes. Red edge and short-wave infrared may be "
-            "absent (zeros stand for them); then it errs more. Pixels that agree with the teacher "
+            "Nine land covers from one Sentinel-2 image at 10 m, L1C or L2A: the network of "
+            "Dynamic World, made fast and trained further, for both levels and for fewer bands. "
+            "Red edge and short-wave infrared may be absent (zeros stand for them); then it errs "
+            "more. Pixels that agree with the teacher "
             f"where no training looked: {single}. On the L1C scene of ssl4eo-s12 without red edge "
             f"{_percent(lean['without red edge'])}, with four bands "
             f"{_percent(lean['four bands'])}. Water against the hand label of held-out squares of "
@@ -131,6 +133,9 @@ def save_landcover_s2(model, figures: dict, target) -> None:
         ),
         "attribution": S2_CREDIT,
         "gsd": 10,
+        "mlm:architecture": "Dynamic World's FCN with ReLU",
+        "mlm:pretrained": True,
+        "mlm:pretrained_source": "Dynamic World, https://github.com/google/dynamicworld",
         "bands": [model_card.band(n, w) for n, w in zip(s2.BANDS, s2.WAVELENGTHS)],
     }
     about = "Reflectance 0-1 at the top of the atmosphere or the surface; the graph normalises it."
@@ -183,9 +188,9 @@ def save_landcover_aerial(model, figures: dict, target) -> None:
             f"classes there ({each}), a random forest on the same pixels {rival['mIoU']:.3f}; "
             f"without infrared {lean['mIoU']:.3f}. Ponds of naip-nd on two dates it had not seen: "
             f"IoU {ponds['water']:.2f} against a threshold of the water index, which is no ground "
-            "truth, and at 5 m. The eight chips are one wooded county of West Virginia with 835 "
-            "impervious pixels: roads, roofs and barren ground are barely known, and barren and "
-            "roads are no classes of it. Bad at cities, bare fields, shadows of tall buildings. "
+            "truth, and at 5 m. The eight chips are one wooded part of West Virginia with 835 "
+            "impervious pixels, too few to learn: do not trust impervious; barren and roads are "
+            "no classes of it. Bad at cities, bare fields, shadows of tall buildings. "
             "Not for counting buildings or sealed area."
         ),
         "attribution": AERIAL_CREDIT,

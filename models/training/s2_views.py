@@ -19,7 +19,6 @@ OFFSET = np.array([80, 56, 37, 37, 32, 42, 44, 39, 7, 2], np.float32) / 1e3
 HAZE = np.array([1.0, 0.75, 0.5, 0.3, 0.45, 0.4, 0.35, 0.25, 0.1, 0.05], np.float32)
 SIDE, EDGE = 128, 16  # pixels of a crop, and those at its rim that teach nothing
 COUNT = 900
-SHARPEN = 2  # power of the teacher's probabilities
 
 
 @dataclass(frozen=True)
@@ -123,18 +122,12 @@ def _corrected(soft: np.ndarray, hand: np.ndarray) -> np.ndarray:
     return soft / soft.sum(0)
 
 
-def sharpened(soft: np.ndarray) -> np.ndarray:
-    """Nearer to the teacher's decision: Dynamic World is unsure, its first choice counts."""
-    soft = np.maximum(soft, 1e-6) ** SHARPEN
-    return soft / soft.sum(0)
-
-
 def real(scenes: list, teacher) -> list:
     """The pieces themselves, as they are, with the teacher's word on each; any size."""
     found = []
     for image, level, hand in pieces(scenes):
         image = to_l1c(image) if level == "L2A" else image
-        soft = sharpened(_corrected(teacher(image), hand))
+        soft = _corrected(teacher(image), hand)
         weight = np.zeros(hand.shape, np.float32)
         weight[EDGE:-EDGE, EDGE:-EDGE] = 1
         found.append(Crop(image.astype(np.float32), soft.astype(np.float16), weight))
@@ -160,7 +153,7 @@ def crops(scenes: list, teacher, count: int = COUNT, seed: int = 11) -> list:
                 part = rng.uniform(0.25, 0.75)
                 image, hand = part * image + (1 - part) * second, np.full_like(hand, -1)
         image = _air(rng, image.astype(np.float32))
-        soft = sharpened(_corrected(teacher(image), hand))
+        soft = _corrected(teacher(image), hand)
         weight = np.zeros(hand.shape, np.float32)
         weight[EDGE:-EDGE, EDGE:-EDGE] = 1
         weight *= (image > 1e-3).any(0)

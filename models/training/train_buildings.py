@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,8 +27,27 @@ from torch.nn import functional as F  # noqa: E402
 
 NAME = "concord-buildings"
 WIDTHS, BLOCKS = (16, 32, 64, 64), ((1,), (1, 2), (1, 2))
-STEPS, BATCH, SIDE, RATE = 420, 8, 160, 4e-3
-SCALES = (0.3, 0.62)  # of the 7.5 cm mosaic: 0.25 to 0.12 m
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Part of a training: strength is that of light, drawn is the share of generated roofs."""
+
+    steps: int
+    batch: int
+    side: int
+    rate: float
+    scales: tuple  # of the 7.5 cm mosaic: 0.5 gives 0.15 m
+    strength: float
+    drawn: float
+
+
+# First everything and its opposite, then nearer to what pictures are like.
+PHASES = (
+    Phase(420, 8, 160, 4e-3, (0.3, 0.62), 1.0, 0.31),
+    Phase(1100, 4, 144, 3e-3, (0.35, 0.62), 0.4, 0.08),
+    Phase(700, 4, 144, 2e-3, (0.35, 0.62), 0.7, 0.12),
+)
 JUDGED = 2  # figures are at 0.15 m: every second pixel of the mosaic
 GAP = 12  # mosaic pixels; ground nearer than this to two roofs is a gap
 RIM = 4  # mosaic pixels of a roof that count as its rim, about 0.3 m
@@ -80,7 +100,7 @@ def _drawn(rng, image: np.ndarray, roof: np.ndarray) -> tuple:
     image, roof = image.copy(), roof.copy()
     for _ in range(int(rng.integers(1, 6))):
         length, width = rng.uniform(18, 80), rng.uniform(14, 45)
-        angle, (row, col) = rng.uniform(0, np.pi), rng.uniform(0, SIDE, 2)
+        angle, (row, col) = rng.uniform(0, np.pi), rng.uniform(0, len(roof), 2)
         along = np.array([np.sin(angle), np.cos(angle)]) * length / 2
         across = np.array([np.cos(angle), -np.sin(angle)]) * width / 2
         grey = rng.uniform(0.2, 0.95)
@@ -107,32 +127,32 @@ def _drawn(rng, image: np.ndarray, roof: np.ndarray) -> tuple:
     return np.clip(image, 0, 1), roof
 
 
-def batches(mosaic: np.ndarray, roofs: np.ndarray, weight: np.ndarray, woods: list):
+def batches(mosaic: np.ndarray, roofs: np.ndarray, weight: np.ndarray, woods: list, phase: Phase):
     """step -> (image, roof, weight) of the part that is given, and of woods without a roof."""
-    rng = np.random.default_rng(15)
+    rng, side = np.random.default_rng(phase.steps), phase.side
 
     def one() -> tuple:
         kind = rng.random()
-        if kind < 0.12:
+        if kind < 0.1:
             wood = woods[rng.integers(len(woods))]
-            part, _ = aerial_views.window(rng, wood.shape, SIDE, (0.5, 1.0))
-            image = aerial_views.resized(wood[part].astype(np.float32) / 255, SIDE, 1)
-            roof, care = np.zeros((2, SIDE, SIDE), np.float32)
+            part, _ = aerial_views.window(rng, wood.shape, side, (0.5, 1.0))
+            image = aerial_views.resized(wood[part].astype(np.float32) / 255, side, 1)
+            roof, care = np.zeros((2, side, side), np.float32)
             care += 1
         else:
-            part, _ = aerial_views.window(rng, roofs.shape, SIDE, SCALES)
-            image = aerial_views.resized(mosaic[part].astype(np.float32) / 255, SIDE, 1)
-            roof = aerial_views.resized(roofs[part], SIDE, 0).astype(np.float32)
-            care = aerial_views.resized(weight[part].astype(np.float32), SIDE, 0)
-        if kind < 0.06 or kind > 0.75:
+            part, _ = aerial_views.window(rng, roofs.shape, side, phase.scales)
+            image = aerial_views.resized(mosaic[part].astype(np.float32) / 255, side, 1)
+            roof = aerial_views.resized(roofs[part], side, 0).astype(np.float32)
+            care = aerial_views.resized(weight[part].astype(np.float32), side, 0)
+        if rng.random() < phase.drawn:
             image, roof = _drawn(rng, image, roof)
-        image = aerial_views.light(rng, image)
-        if rng.random() < 0.15:
+        image = aerial_views.light(rng, image, phase.strength)
+        if rng.random() < 0.15 * phase.strength:
             image = image[rng.permutation(3)]
         return nets.turned(rng, image, roof, care)
 
     def batch(_step: int) -> tuple:
-        planes = zip(*(one() for _ in range(BATCH)))
+        planes = zip(*(one() for _ in range(phase.batch)))
         return tuple(torch.from_numpy(np.stack(p).astype(np.float32)) for p in planes)
 
     return batch
@@ -174,7 +194,9 @@ def main(target: Path) -> None:
     line = int(np.argmax(held[0]))
     west = (mosaic[:, :, :line], roofs[:, :line], weight[:, :line])
     east = (mosaic[:, :, line:], roofs[:, line:], weight[:, line:])
-    model = nets.fit(Buildings(), batches(*west, aerial.woods()), loss, STEPS, RATE)
+    model, woods = Buildings(), aerial.woods()
+    for phase in PHASES:
+        model = nets.fit(model, batches(*west, woods, phase), loss, phase.steps, phase.rate)
     figures = {
         "held out, 0.15 m": judged(model, *east),
         "held out, 0.3 m": judged(model, *east, 4),

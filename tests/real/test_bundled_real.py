@@ -6,7 +6,6 @@ import hashlib
 import json
 import sys
 
-import annotator
 import numpy as np
 import pytest
 
@@ -15,6 +14,7 @@ from concord.plugin.engine.grid import Grid
 from concord.plugin.engine.infer import card as cards
 from concord.plugin.engine.infer import parcels, runner, session
 from concord.plugin.engine.scene import Scene
+from tests.real import annotator
 
 S2, AERIAL, ROOFS = NAMES = ("concord-landcover-s2", "concord-landcover-aerial",
                              "concord-buildings")  # fmt: skip
@@ -121,7 +121,7 @@ def test_ponds_of_dates_that_were_held_out(training, real_data, tmp_path):
         with Scene([str(path)]) as scene:  # 5 m is red: the model is made for 1 m
             runner.run(model, scene, runner.RunWish(target, override=True))
         found = iou(rasters.read(target)[0] == WATER, chip.label == 0, chip.label >= 0)
-        assert found >= 0.0, (chip.name, found)
+        assert found >= 0.99, (chip.name, found)
 
 
 def test_trees_and_meadows_of_west_virginia(training, tmp_path):
