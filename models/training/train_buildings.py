@@ -46,7 +46,6 @@ class Phase:
 PHASES = (
     Phase(420, 8, 160, 4e-3, (0.3, 0.62), 1.0, 0.31),
     Phase(1100, 4, 144, 3e-3, (0.35, 0.62), 0.4, 0.08),
-    Phase(700, 4, 144, 2e-3, (0.35, 0.62), 0.7, 0.12),
 )
 JUDGED = 2  # figures are at 0.15 m: every second pixel of the mosaic
 GAP = 12  # mosaic pixels; ground nearer than this to two roofs is a gap

@@ -88,7 +88,7 @@ def test_water_on_the_squares_that_were_held_out(training, real_data, tmp_path):
     judged = floods.held & (floods.hand != -1)
     teacher = training[0].Teacher()(floods.image).argmax(0) == 0
     ours, theirs = (iou(m, floods.hand == 0, judged) for m in (made == WATER, teacher))
-    assert ours >= max(theirs, 0.60), (ours, theirs)
+    assert ours >= max(theirs, 0.72), (ours, theirs)
 
 
 BANDS = ("B2", "B3", "B4", "B8", "B5", "B6", "B7", "B8A", "B11", "B12")
@@ -96,7 +96,7 @@ BANDS = ("B2", "B3", "B4", "B8", "B5", "B6", "B7", "B8A", "B11", "B12")
 
 @pytest.mark.parametrize(
     "folder, bands, floor",
-    [("s2c", BANDS, 0.0), ("s2a", BANDS, 0.0), ("s2c", BANDS[:4] + BANDS[8:], 0.0)],
+    [("s2c", BANDS, 0.89), ("s2a", BANDS, 0.88), ("s2c", BANDS[:4] + BANDS[8:], 0.80)],
 )
 def test_agreement_with_the_teacher_on_a_date_that_was_held_out(
     training, real_data, tmp_path, folder, bands, floor
@@ -121,7 +121,7 @@ def test_ponds_of_dates_that_were_held_out(training, real_data, tmp_path):
         with Scene([str(path)]) as scene:  # 5 m is red: the model is made for 1 m
             runner.run(model, scene, runner.RunWish(target, override=True))
         found = iou(rasters.read(target)[0] == WATER, chip.label == 0, chip.label >= 0)
-        assert found >= 0.99, (chip.name, found)
+        assert found >= 0.84, (chip.name, found)
 
 
 def test_trees_and_meadows_of_west_virginia(training, tmp_path):
@@ -157,6 +157,6 @@ def test_roofs_of_the_eastern_third_as_pixels_and_as_polygons(training, real_dat
     judged = np.zeros(truth.shape, bool)
     judged[:, line + 80 :] = True  # roofs across the line are left out
     found = iou(made >= 2, truth, judged)
-    assert found >= 0.0, found
+    assert found >= 0.44, found
     shapes = list(parcels.of_map(str(tmp_path / "map.tif"), report))
     assert len(shapes) >= len(outlines) / 2 and {said["class"] for _, said in shapes} == {2}
