@@ -6,7 +6,6 @@ from qgis.core import (
     QgsGeometry,
     QgsProcessing,
     QgsProcessingParameterBoolean,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
@@ -62,8 +61,7 @@ class RefineLabels(ConcordAlgorithm):
         scale = QgsProcessingParameterNumber(
             "SCALE", tr("Segment scale"), QgsProcessingParameterNumber.Type.Double, None, True, 1
         )
-        scale.setFlags(scale.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
-        self.add(
+        self.add_advanced(
             scale,
             "Felzenszwalb's scale, larger for larger segments; left out, the pixel size decides.",
         )
@@ -76,9 +74,15 @@ class RefineLabels(ConcordAlgorithm):
             "A class raster that is right where it has a class and 0 elsewhere; the engine auto "
             "learns from it in place of the map.",
         )
+        self.add_advanced(
+            QgsProcessingParameterString("MODEL", tr("Model to ask"), "auto", optional=True),
+            "A trained model that the engine auto asks where errors are no noise: auto for "
+            "a bundled one that fits image and classes, none, an id or a file.",
+        )
         executor = QgsProcessingParameterString("EXECUTOR", tr("Executor"), "local", optional=True)
-        executor.setFlags(executor.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
-        self.add(executor, "local for one thread, local:4 for four; the result is the same.")
+        self.add_advanced(
+            executor, "local for one thread, local:4 for four; the result is the same."
+        )
         self.add_taxonomy()
         self.add_raster_output("OUTPUT", "Refined map")
         self.add(
@@ -121,6 +125,7 @@ class RefineLabels(ConcordAlgorithm):
             "scale": self.parameterAsDouble(parameters, "SCALE", context) or None,
             "reference": self.raster(parameters, "REFERENCE", context),
             "examples": self.raster(parameters, "EXAMPLES", context),
+            "model": self.parameterAsString(parameters, "MODEL", context) or "auto",
             "smallest": self.parameterAsInt(parameters, "MMU", context),
             "objects": self.parameterAsBoolean(parameters, "KEEP_OBJECTS", context),
             "executor": self.parameterAsString(parameters, "EXECUTOR", context) or "local",
@@ -133,7 +138,8 @@ class RefineLabels(ConcordAlgorithm):
         from ..engine.refine import page, run
 
         asked = ("image", "labels", "output", "engine", "unsure", "protect", "margin", "bands")
-        more = ("scale", "taxonomy", "reference", "examples", "smallest", "objects", "executor")
+        more = ("scale", "taxonomy", "reference", "examples", "model", "smallest", "objects",
+                "executor")  # fmt: skip
         summary, scheme, proposals = run.refine(
             **{name: values[name] for name in asked + more}, progress=progress
         )
