@@ -9,6 +9,8 @@ import numpy as np
 from concord.plugin.engine import files, pictures, rasters, report, taxonomy
 from concord.plugin.engine.errors import ConcordError
 from concord.plugin.engine.grid import Grid
+from concord.plugin.engine.infer import card as cards
+from concord.plugin.engine.infer import session
 
 from . import measure
 
@@ -56,15 +58,16 @@ def buildings(steps, out: Path, loop, data: Path) -> report.Section:
     steps.tell("Bundled buildings on a drone picture", "runmodel", seconds, figure)
     shown = (
         ("drone picture", pictures.of_scene([image], ["red", "green", "blue"])),
-        ("buildings found", pictures.of_classes(results["OUTPUT"], _scheme(results["REPORT"]))),
+        ("buildings found", pictures.of_classes(results["OUTPUT"], _scheme("concord-buildings"))),
     )
     return report.Section("Buildings of the held-out third", pictures=shown)
 
 
-def _scheme(path: str) -> taxonomy.Taxonomy:
-    classes = files.read_json(path)["classes"]
-    listed = tuple(taxonomy.ClassDef(c["code"], c["name"], c["colour"]) for c in classes)
-    return taxonomy.Taxonomy("buildings", "Buildings", listed)
+def _scheme(model: str) -> taxonomy.Taxonomy:
+    """The classes of a bundled model, in the colours of its card."""
+    path = session.BUNDLED / f"{model}.mlm.json"
+    card = cards.from_item(files.read_json(path), path.name)
+    return taxonomy.Taxonomy(model, card.title, card.classes)
 
 
 def _mosaic(data: Path, target: Path) -> str:
