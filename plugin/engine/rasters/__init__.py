@@ -11,6 +11,7 @@ from .environment import (
     transform_points,
     wkt,
 )
+from .hdf import HdfCube, hdf_tags
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
 from .stacking import StackBand, write_stack
 from .vectors import burn, polygons
@@ -18,6 +19,7 @@ from .writing import Writer, encode, png, write
 
 __all__ = [
     "BandInfo",
+    "HdfCube",
     "Raster",
     "RasterInfo",
     "StackBand",
@@ -28,6 +30,7 @@ __all__ = [
     "encode",
     "environment",
     "epsg",
+    "hdf_tags",
     "info",
     "metres_per_pixel",
     "png",
