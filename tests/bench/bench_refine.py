@@ -113,7 +113,7 @@ def bench_noise_table(folder: Path) -> dict:
 # --- NLCD on 1 m
 
 
-def _strip():
+def strip():
     """The 8 chips side by side with gaps: (bands, NLCD, truth, columns of each chip)."""
     from .refine_scenes import chesapeake
 
@@ -133,7 +133,7 @@ def bench_nlcd_without_examples(folder: Path) -> dict:
     """NLCD refined on the 8 chips as one map; accuracy over all pixels, in percent."""
     from concord.plugin.engine.refine.source import ArraySource
 
-    bands, nlcd, truth, _ = _strip()
+    bands, nlcd, truth, _ = strip()
     known = truth > 0
     figures = {"before": round(100 * float((nlcd == truth)[known].mean()), 2)}
     for name, make in _makers(1.0).items():
@@ -149,7 +149,7 @@ def bench_nlcd_with_examples(folder: Path) -> dict:
     from concord.plugin.engine.refine.guards import Guards, decide
     from concord.plugin.engine.refine.source import ArraySource
 
-    bands, nlcd, truth, columns = _strip()
+    bands, nlcd, truth, columns = strip()
     shares = []
     for own in columns:
         taught = truth.copy()
@@ -175,7 +175,7 @@ def bench_small_network(folder: Path) -> dict:
     from concord.plugin.engine.refine.model import features_of
     from concord.plugin.engine.refine.source import ArraySource
 
-    bands, nlcd, truth, columns = _strip()
+    bands, nlcd, truth, columns = strip()
     source = ArraySource(bands, nlcd, (2, 3, 5))
     features = features_of(source.patch(Window(0, 0, source.width, source.height))) / 512.0
     maps = {"noisy": nlcd, "refined": refined(AutoEngine(), source), "right": truth}
