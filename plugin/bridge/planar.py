@@ -72,12 +72,46 @@ def settle(layer: QgsVectorLayer, geometry: QgsGeometry, rule: Rule, own=None) -
     settled.geometry = shape
     if rule.planar:
         settled.geometry = _share_vertices(shape, near)
-    settled.changed = {
+    settled.changed = _changes(near, before)
+    return settled
+
+
+def carve(layer: QgsVectorLayer, shape: QgsGeometry, rule: Rule, only: set | None = None) -> tuple:
+    """(what taking `shape`, in the layer's CRS, off its labels changes, ids that lose area).
+
+    Nothing is written. `only`: ids that may lose area, None for all. With the planar rule what is
+    left shares its vertices with its neighbours, and parts thinner than the gap go too.
+    """
+    shape = valid(shape)
+    near = _neighbours(layer, shape.boundingBox(), rule, None)
+    before, settled, cut = dict(near), Settled(shape), []
+    for number, outline in list(near.items()):
+        if (only is not None and number not in only) or not outline.intersects(shape):
+            continue
+        rest = _thick(valid(outline.difference(shape)), rule)
+        if rest.isNull() or rest.isEmpty():
+            settled.deleted.append(number)
+            del near[number]
+        elif rest.area() < outline.area():
+            near[number] = rest
+        else:
+            continue
+        cut.append(number)
+    if rule.planar:
+        for number in [n for n in cut if n in near]:
+            others = {n: outline for n, outline in near.items() if n != number}
+            near[number] = _share_vertices(near[number], others)
+            near.update(others)
+    settled.changed = _changes(near, before)
+    return settled, cut
+
+
+def _changes(near: dict, before: dict) -> dict:
+    return {
         number: outline
         for number, outline in near.items()
         if outline is not before[number] and not outline.equals(before[number])
     }
-    return settled
 
 
 def _neighbours(layer, box: QgsRectangle, rule: Rule, own) -> dict:

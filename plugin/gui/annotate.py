@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from pathlib import Path
-
 from qgis.core import (
     Qgis,
     QgsVectorLayer,
@@ -12,7 +9,6 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QLineEdit,
     QPushButton,
     QToolButton,
@@ -25,6 +21,8 @@ from .annotate_checkpoint import CheckpointButton
 from .annotate_fields import FieldsBox
 from .annotate_finish import FinishBox
 from .annotate_journal import JournalKeeper
+from .annotate_polygons import Polygons
+from .annotate_touch import TouchBox
 from .classes import ClassChooser
 from .keys import PromptKeys, legend
 from .panel import Panel
@@ -47,6 +45,7 @@ class AnnotatePanel(Panel):
         self.tool = PromptTool(canvas, self.keys)
         self.session = PromptSession(canvas, self)
         self.journal = JournalKeeper(self)
+        self.polygons = Polygons(self)
         self._build_labels()
         self._build_image()
         self._build_buttons()
@@ -60,7 +59,7 @@ class AnnotatePanel(Panel):
         self.new_button = QToolButton()
         self.new_button.setText(tr("New…"))
         self.new_button.setToolTip(tr("Make a GeoPackage with the fields a label layer needs"))
-        self.new_button.clicked.connect(self._new_layer)
+        self.new_button.clicked.connect(lambda: self._guarded(self.polygons.ask_for_layer))
         line = side_by_side(self.labels, self.new_button)
         tip = tr("Accepted proposals are written here, one feature each")
         row(layout, tr("&Label layer"), line, tip, self.labels)
@@ -127,6 +126,9 @@ class AnnotatePanel(Panel):
         self.body.addWidget(side_by_side(self.similar_button, self.all_button))
 
     def _build_rest(self) -> None:
+        column = self.section(tr("Touch up"))
+        self.touch = TouchBox(self)
+        column.addWidget(self.touch)
         column = self.section(tr("Outlines"), collapsed=True)
         self.finish = FinishBox()
         column.addWidget(self.finish)
@@ -157,6 +159,7 @@ class AnnotatePanel(Panel):
         self.tool.undone.connect(self.session.undo)
         self.tool.cycled.connect(self.session.cycle)
         self.tool.class_picked.connect(self.classes.pick)
+        self.tool.wished.connect(self.touch.wish)
         self.session.changed.connect(self._show_state)
         self.session.failed.connect(self._prompt_failed)
         # Closing the panel ends prompting; a tab in front of it does not.
@@ -175,6 +178,7 @@ class AnnotatePanel(Panel):
         entry = self.classes.entry
         if entry is not None:
             self.session.recolour(QColor(entry.colour))
+            self.touch.recolour(entry.colour)
         self.refresh()
 
     # layers
@@ -215,33 +219,16 @@ class AnnotatePanel(Panel):
         )
         self.refresh()
 
-    def _new_layer(self) -> None:
-        self._guarded(self._ask_for_layer)
-
-    def _ask_for_layer(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, tr("New label layer"), self.target("labels") + ".gpkg", tr("GeoPackage (*.gpkg)")
-        )
-        if path:
-            self.make_label_layer(path if path.endswith(".gpkg") else path + ".gpkg")
-
     def make_label_layer(self, path: str) -> QgsVectorLayer:
         """Make a label layer in the image's CRS, add it and choose it."""
-        image = self.image.currentLayer()
-        crs = image.crs() if image is not None else self.project.crs()
-        context = self.project.transformContext()
-        layer = labels.create_label_layer(path, crs, Path(path).stem, context)
-        layers.style_labels(layer, self.classes.scheme())
-        layers.add_layer(layer, self.project)
-        self.labels.setLayer(layer)
-        return layer
+        return self.polygons.make_layer(path)
 
     # prompting
 
     def _need(self) -> str:
         if self.image.currentLayer() is None:
             return tr("Open an image, or load a scene first.")
-        reason = labels.problem(self.labels.currentLayer())
+        reason = self.target_of_labels.problem()
         if reason:
             return reason
         if self.classes.entry is None:
@@ -250,26 +237,34 @@ class AnnotatePanel(Panel):
 
     def toggle(self) -> None:
         """Start or stop taking prompts from the map."""
-        if self._canvas.mapTool() is self.tool:
+        if self.prompting:
             self._stop()
             return
-        layer = self.labels.currentLayer()
-        self._style_if_plain(layer)
-        self.session.object = labels.next_object(layer)
-        self.iface.setActiveLayer(layer)  # so that Ctrl+Z undoes labels
+        self.target_of_labels.begin()
+        self.tool.takes_undo = self.target_of_labels.RASTER
         self._canvas.setMapTool(self.tool)
         self.session.prepare()
 
+    @property
+    def prompting(self) -> bool:
+        """True while clicks on the map are prompts."""
+        return self._canvas.mapTool() is self.tool
+
+    @property
+    def target_of_labels(self):
+        """What proposals and strokes are written into."""
+        return self.polygons
+
     def _stop(self) -> None:
-        self._canvas.unsetMapTool(self.tool)
+        self._canvas.unsetMapTool(self._canvas.mapTool())
         self.iface.actionPan().trigger()
 
     def _shown(self, on: bool) -> None:
-        if not on and self._canvas.mapTool() is self.tool:
+        if not on and (self.prompting or self.touch.tool_on):
             self._stop()
 
     def _view_changed(self) -> None:
-        if self._canvas.mapTool() is self.tool:
+        if self.prompting:
             self.session.prepare()
 
     def _preview_toggled(self, on: bool) -> None:
@@ -289,19 +284,13 @@ class AnnotatePanel(Panel):
         else:
             self.session.set_shape(*found)
 
-    def _style_if_plain(self, layer: QgsVectorLayer) -> None:
-        """A layer made before its classes were chosen gets their colours now."""
-        scheme = self.classes.scheme()
-        plain = layers.is_label_layer(layer) and not layers.entries_of_labels(layer)
-        if scheme is not None and plain:
-            layers.style_labels(layer, scheme)
-
     def _tool_set(self, new, _old=None) -> None:
         on = new is self.tool
         self.start_button.setChecked(on)
         self.start_button.setText(tr("Stop &prompting") if on else tr("Start &prompting"))
-        if not on:
+        if not on and new is not self.touch.tool:  # the brush leaves an open proposal alone
             self.session.clear()
+        self.touch.tool_set(new)
         self._show_state()
 
     def _crs_changed(self) -> None:
@@ -313,30 +302,8 @@ class AnnotatePanel(Panel):
         if candidate is None or entry is None:
             self.say(tr("Nothing to accept yet; click an object on the map."))
             return False
-        values = {
-            "class": entry.code,
-            "class_name": entry.name,
-            "source": "prompt",
-            "annotator": self.annotator.text().strip(),
-            "score": candidate.score,
-            "created": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "object": self.session.object,
-            "composite": candidate.composite,
-            "model": candidate.model,
-            "points": self.session.clicks,
-        }
-        layer = self.labels.currentLayer()
         try:
-            labels.accept(
-                layer,
-                candidate.geometry,
-                candidate.crs,
-                values,
-                self.project.transformContext(),
-                self.finish.finish(),
-                self.finish.rule(),
-                self.session.refined,
-            )
+            self.target_of_labels.accept(candidate)
         except ConcordError as error:
             self.fail(str(error))
             return False
@@ -353,13 +320,8 @@ class AnnotatePanel(Panel):
             self.say(tr("Accepted {n} objects.").format(n=count))
 
     def save(self) -> None:
-        """Commit the label layer and stay in edit mode."""
-        layer = self.labels.currentLayer()
-        if layer is None or not layer.isEditable():
-            self.say(tr("Nothing to save."))
-            return
-        labels.save(layer)
-        self.say(tr("Saved {name}.").format(name=layer.name()))
+        """Save the labels and go on with them."""
+        self.target_of_labels.save()
         self._show_state()
 
     def _prompt_failed(self, text: str) -> None:
@@ -376,10 +338,9 @@ class AnnotatePanel(Panel):
         self.drop_button.setEnabled(not session.empty)
         self.all_button.setEnabled(ready and session.alike)
         self.similar_button.setEnabled(bool(session.examples and session.settings))
-        layer = self.labels.currentLayer()
-        self.keep_button.setEnabled(layer is not None and layer.isModified())
-        on = self._canvas.mapTool() is self.tool
-        text = session.describe() if on else ""
+        self.keep_button.setEnabled(self.target_of_labels.modified)
+        self.touch.show_state()
+        text = session.describe() if self.prompting else ""
         self.state.setText(text)
         self.state.setVisible(bool(text))
 
@@ -392,6 +353,7 @@ class AnnotatePanel(Panel):
         self._canvas.destinationCrsChanged.disconnect(self._crs_changed)
         self._canvas.unsetMapTool(self.tool)
         self.tool.deleteLater()  # the canvas owns it and lives on
+        self.touch.release()
         self.session.release()
         self.journal.release()
         self.checkpoint.release()
