@@ -7,6 +7,7 @@ from pathlib import Path
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from .applypainting import ApplyPainting
 from .applyproposals import ApplyProposals
 from .campaignreport import CampaignReport
 from .checkchips import CheckChips
@@ -47,6 +48,7 @@ ALGORITHMS = (
     SegmentPrompts,
     SegmentExtent,
     EncodeScene,
+    ApplyPainting,
     RunModel,
     ModelCard,
     TrainClassifier,

@@ -11,16 +11,17 @@ from qgis.PyQt.QtWidgets import (
     QCheckBox,
     QLineEdit,
     QPushButton,
-    QToolButton,
 )
 
 from ..bridge import labels, layers, settings
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
 from .annotate_checkpoint import CheckpointButton
+from .annotate_destination import Destination
 from .annotate_fields import FieldsBox
 from .annotate_finish import FinishBox
 from .annotate_journal import JournalKeeper
+from .annotate_pixels import Pixels
 from .annotate_polygons import Polygons
 from .annotate_touch import TouchBox
 from .classes import ClassChooser
@@ -45,7 +46,7 @@ class AnnotatePanel(Panel):
         self.tool = PromptTool(canvas, self.keys)
         self.session = PromptSession(canvas, self)
         self.journal = JournalKeeper(self)
-        self.polygons = Polygons(self)
+        self.polygons, self.pixels = Polygons(self), Pixels(self)
         self._build_labels()
         self._build_image()
         self._build_buttons()
@@ -55,14 +56,9 @@ class AnnotatePanel(Panel):
     def _build_labels(self) -> None:
         column = self.section(tr("Labels"))
         layout = form()
-        self.labels = LayerCombo("polygon")
-        self.new_button = QToolButton()
-        self.new_button.setText(tr("New…"))
-        self.new_button.setToolTip(tr("Make a GeoPackage with the fields a label layer needs"))
-        self.new_button.clicked.connect(lambda: self._guarded(self.polygons.ask_for_layer))
-        line = side_by_side(self.labels, self.new_button)
-        tip = tr("Accepted proposals are written here, one feature each")
-        row(layout, tr("&Label layer"), line, tip, self.labels)
+        self.destination = Destination(self)
+        self.labels, self.raster = self.destination.labels, self.destination.raster
+        self.destination.add_to(layout)
         self.classes = ClassChooser(self)
         tip = tr("The classes on offer below")
         row(layout, tr("Class &scheme"), self.classes.schemes, tip)
@@ -143,6 +139,8 @@ class AnnotatePanel(Panel):
         self.classes.changed.connect(self._class_changed)
         self.classes.failed.connect(self.fail)
         self.labels.layerChanged.connect(self._label_layer_changed)
+        self.raster.layerChanged.connect(self._destination_changed)
+        self.destination.changed.connect(self._destination_changed)
         self.image.layerChanged.connect(self._image_changed)
         self.composite.currentIndexChanged.connect(self._reconfigure)
         self.model.changed.connect(self._reconfigure)
@@ -184,10 +182,27 @@ class AnnotatePanel(Panel):
     # layers
 
     def _label_layer_changed(self, layer) -> None:
-        self.classes.set_layer(layer)
         self.fields.set_layer(layer)
         self.journal.set_layer(layer)
+        self._destination_changed()
+
+    def _destination_changed(self, *_) -> None:
+        """Polygons or pixels, or another layer of them."""
+        self.pixels.layer_changed()
+        self.classes.set_layer(self.target_of_labels.layer)
+        for tool in (self.tool, self.touch.tool):
+            tool.takes_undo = self.destination.is_raster
+        if self.touch.tool_on or self.prompting:
+            if self.target_of_labels.problem():
+                self._stop()
+            else:
+                self._guarded(self.target_of_labels.begin)
         self.refresh()
+
+    def step_back(self, steps: int) -> None:
+        """Undo (1) or redo (-1) one step on a class raster; polygons have QGIS's own undo."""
+        self._guarded(lambda: self.say(self.pixels.step_back(steps)))
+        self._show_state()
 
     def _image_changed(self, layer) -> None:
         self.composite.blockSignals(True)
@@ -241,7 +256,6 @@ class AnnotatePanel(Panel):
             self._stop()
             return
         self.target_of_labels.begin()
-        self.tool.takes_undo = self.target_of_labels.RASTER
         self._canvas.setMapTool(self.tool)
         self.session.prepare()
 
@@ -253,7 +267,7 @@ class AnnotatePanel(Panel):
     @property
     def target_of_labels(self):
         """What proposals and strokes are written into."""
-        return self.polygons
+        return self.pixels if self.destination.is_raster else self.polygons
 
     def _stop(self) -> None:
         self._canvas.unsetMapTool(self._canvas.mapTool())
@@ -275,7 +289,8 @@ class AnnotatePanel(Panel):
     def refine_at(self, point) -> None:
         """Take the label at a place of the map as the prompt; accepting replaces its outline."""
         layer = self.labels.currentLayer()
-        if layer is None:
+        if layer is None or self.destination.is_raster:
+            self.say(tr("Only polygons can be refined."))
             return
         crs = self._canvas.mapSettings().destinationCrs()
         found = labels.label_at(layer, point, crs, self.project)
@@ -354,6 +369,7 @@ class AnnotatePanel(Panel):
         self._canvas.unsetMapTool(self.tool)
         self.tool.deleteLater()  # the canvas owns it and lives on
         self.touch.release()
+        self.pixels.release()
         self.session.release()
         self.journal.release()
         self.checkpoint.release()

@@ -28,7 +28,7 @@ class TouchBox(QWidget):
         super().__init__()
         self._panel = panel
         self._canvas = panel._canvas
-        self._lent: tuple | None = None
+        self._lent: tuple | None = None  # the project's own editing settings
         self.tool = BrushTool(self._canvas, panel.keys)
         self.buttons: dict[str, QPushButton] = {}
         grid = QGridLayout()
@@ -53,6 +53,14 @@ class TouchBox(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(grid)
         column.addWidget(side_by_side(self.size, self.unit, stretch=1))
+        self.undo = QPushButton(tr("Undo"))
+        self.undo.setToolTip(tr("Take the last step on the class raster back (Ctrl+Z on the map)"))
+        self.undo.clicked.connect(lambda: panel.step_back(1))
+        self.redo = QPushButton(tr("Redo"))
+        self.redo.setToolTip(tr("Make it again (Ctrl+Shift+Z on the map)"))
+        self.redo.clicked.connect(lambda: panel.step_back(-1))
+        self.steps = side_by_side(self.undo, self.redo)
+        column.addWidget(self.steps)
         self._restore()
         self.size.valueChanged.connect(self._keep)
         self.unit.currentIndexChanged.connect(self._keep)
@@ -142,7 +150,6 @@ class TouchBox(QWidget):
     def _begin(self, name: str) -> None:
         self._panel.target_of_labels.begin()
         self.tool.mode = name
-        self.tool.takes_undo = self._panel.target_of_labels.RASTER
         self._canvas.setMapTool(self.tool)
         self.tool.show_size()
 
@@ -203,9 +210,12 @@ class TouchBox(QWidget):
             button.setEnabled(not reason)
             if button.isCheckable():
                 button.setChecked(self.tool_on and self.tool.mode == name)
-        self.buttons[FILL].setVisible(self._panel.target_of_labels.RASTER)
+        raster = self._panel.target_of_labels.RASTER
+        self.steps.setVisible(raster)
+        self.undo.setEnabled(self._panel.pixels.modified)
+        self.buttons[FILL].setVisible(raster)
         for name in OWN:
-            self.buttons[name].setVisible(not self._panel.target_of_labels.RASTER)
+            self.buttons[name].setVisible(not raster)
 
     # strokes
 

@@ -12,14 +12,17 @@ from .environment import (
     wkt,
 )
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
+from .sparse import EMPTY, SparseCodes, overlay_vrt
 from .stacking import StackBand, write_stack
 from .vectors import burn, polygons
 from .writing import Writer, encode, png, write
 
 __all__ = [
+    "EMPTY",
     "BandInfo",
     "Raster",
     "RasterInfo",
+    "SparseCodes",
     "StackBand",
     "Writer",
     "bounds_on",
@@ -30,6 +33,7 @@ __all__ = [
     "epsg",
     "info",
     "metres_per_pixel",
+    "overlay_vrt",
     "png",
     "polygons",
     "read",
