@@ -65,8 +65,8 @@ run: $(if $(DATA),setup-dev,setup)
 define run_tests
 @rm -rf .qgis-settings .build/offscreen.xml .build/desktop.xml; failed=0; \
 $(QENV) $(PY) -m pytest $(PYTEST_ARGS) $(TESTS) --ignore=tests/desktop \
-	--junitxml=.build/offscreen.xml || failed=1; \
-$(PY) scripts/desktop.py test || failed=1; \
+	--junitxml=.build/offscreen.xml || { echo "pytest ended with exit code $$?"; failed=1; }; \
+$(PY) scripts/desktop.py test || { echo "the desktop ended with exit code $$?"; failed=1; }; \
 $(PY) scripts/summary.py .build/offscreen.xml .build/desktop.xml || failed=1; \
 exit $$failed
 endef

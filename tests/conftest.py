@@ -85,4 +85,6 @@ def run_algorithm(provider):
         return processing.run(algorithm_id, parameters, feedback=feedback, context=context)
 
     run.messages = []
-    return run
+    run.context = None
+    yield run
+    run.context = None  # what outlives QGIS takes the interpreter down with it

@@ -13,6 +13,7 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingException,
+    QgsProcessingParameterDefinition,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterDestination,
@@ -124,6 +125,11 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
         if help_text:
             parameter.setHelp(tr(help_text))
         self.addParameter(parameter)
+
+    def add_advanced(self, parameter, help_text: str = ""):
+        """Add a parameter that the dialog folds away."""
+        parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+        self.add(parameter, help_text)
 
     def add_rasters(self, name: str, title: str, help_text: str = "", optional: bool = False):
         self.add(

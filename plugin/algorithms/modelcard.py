@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from qgis.core import QgsProcessingParameterString
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+)
 
+from ..bridge import capture
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
 from .base import ConcordAlgorithm
@@ -19,7 +27,8 @@ class ModelCard(ConcordAlgorithm):
     NEEDS = ("rasterio", "onnxruntime")
     HELP = (
         "Reads a model's card (STAC MLM inside the file or beside it, or the keys of Deepness) "
-        "and, with an image, says in words whether the model fits it."
+        "and, with an image, says in words whether the model fits it. A regression model can be "
+        "calibrated at measured points; the line is written into a copy of its card."
     )
 
     def define(self):
@@ -36,6 +45,33 @@ class ModelCard(ConcordAlgorithm):
             "saved beside the model.",
         )
         self.add_report("Report (JSON)", "json")
+        self._define_calibration()
+
+    def _define_calibration(self):
+        self.add_advanced(
+            QgsProcessingParameterRasterLayer("PREDICTED", tr("Prediction"), optional=True),
+            "What the model gave (regression), to be calibrated at points that were measured.",
+        )
+        self.add_advanced(
+            QgsProcessingParameterFeatureSource(
+                "POINTS", tr("Measured points"), [QgsProcessing.SourceType.TypeVectorPoint],
+                optional=True,
+            ),
+            "Points that took no part in training.",
+        )  # fmt: skip
+        self.add_advanced(
+            QgsProcessingParameterField(
+                "FIELD", tr("Measured value"), parentLayerParameterName="POINTS",
+                type=QgsProcessingParameterField.DataType.Numeric, optional=True,
+            )
+        )  # fmt: skip
+        calibrated = QgsProcessingParameterFileDestination(
+            "CALIBRATED", tr("Calibrated card"), "JSON (*.json)", optional=True,
+            createByDefault=False,
+        )  # fmt: skip
+        self.add_advanced(
+            calibrated, "The card with the line in it; give it to 'Run a model' as its card."
+        )
 
     def capture(self, parameters, context):
         return {
@@ -43,7 +79,29 @@ class ModelCard(ConcordAlgorithm):
             "model": self.parameterAsString(parameters, "MODEL", context),
             "complete": self._fields(parameters, context),
             "report": self.file_output(parameters, "REPORT", context),
+            "calibrated": self.file_output(parameters, "CALIBRATED", context),
+            **self._measured(parameters, context),
         }
+
+    def _measured(self, parameters, context):
+        predicted = self.raster(parameters, "PREDICTED", context)
+        source = self.parameterAsSource(parameters, "POINTS", context)
+        field = self.parameterAsString(parameters, "FIELD", context)
+        if not self.file_output(parameters, "CALIBRATED", context):
+            return {}
+        if not (predicted and source and field):
+            raise ConcordError(
+                "A calibrated card needs PREDICTED, POINTS and FIELD; choose all three."
+            )
+        crs = capture.raster_crs(predicted)
+        rows = capture.features_as_json(source, crs, context, (field,))
+        points = [
+            (place, float(said[field]))
+            for shape, said in rows
+            for place in _places(shape)
+            if isinstance(said.get(field), (int, float))
+        ]
+        return {"predicted": predicted, "points": points}
 
     def _fields(self, parameters, context):
         text = self.parameterAsString(parameters, "COMPLETE", context).strip()
@@ -69,6 +127,9 @@ class ModelCard(ConcordAlgorithm):
             sidecar = cards.sidecar(model.path)
             feedback.pushInfo(f"Saved {sidecar}")
             model = session.Model(values["model"], card=cards.from_item(item, sidecar.name))
+        results = {}
+        if values["calibrated"]:
+            results["CALIBRATED"] = self._calibrate(model, values, feedback, progress)
         if values["inputs"]:
             paths = dates.groups(values["inputs"])[0]
             with Scene(paths) as scene:
@@ -79,10 +140,27 @@ class ModelCard(ConcordAlgorithm):
             report = describe.describe(model)
         for verdict in report["verdicts"]:
             feedback.pushInfo(f"{verdict['level']}: {verdict['what']}: {verdict['detail']}")
-        if not values["report"]:
-            return {}
-        files.write_json(values["report"], report)
-        return {"REPORT": values["report"]}
+        if values["report"]:
+            files.write_json(values["report"], report)
+            results["REPORT"] = values["report"]
+        return results
+
+    def _calibrate(self, model, values, feedback, progress) -> str:
+        from ..engine import files, jobs
+        from ..engine.infer import calibrate
+
+        places = [place for place, _ in values["points"]]
+        answered, where, kept = jobs.answered(
+            lambda: calibrate.at_points(values["predicted"], places), progress
+        )
+        measured = [m for (_, m), here in zip(values["points"], kept) if here]
+        line = calibrate.fit(answered, measured, where)
+        files.write_json(values["calibrated"], calibrate.calibrated(model, line))
+        feedback.pushInfo(
+            f"Line through {line.points} points: {line.slope:.4g} x + {line.offset:.4g}; error at "
+            f"unseen points {line.rmse_before:.4g} before, {line.rmse_after:.4g} after"
+        )
+        return values["calibrated"]
 
     def _picture(self, model, scene, target: str, report: dict) -> None:
         """A thumbnail of what the network receives, beside the report, and its numbers in it."""
@@ -97,3 +175,9 @@ class ModelCard(ConcordAlgorithm):
         with files.atomic_file(path) as temporary:
             Path(temporary).write_bytes(png)
         report["received"] = {"picture": str(path), "bands": rows}
+
+
+def _places(shape: dict) -> list:
+    """[(x, y)] of a GeoJSON point or multipoint."""
+    found = shape["coordinates"]
+    return [tuple(found[:2])] if shape["type"] == "Point" else [tuple(one[:2]) for one in found]

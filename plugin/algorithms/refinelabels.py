@@ -6,7 +6,6 @@ from qgis.core import (
     QgsGeometry,
     QgsProcessing,
     QgsProcessingParameterBoolean,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
@@ -62,8 +61,7 @@ class RefineLabels(ConcordAlgorithm):
         scale = QgsProcessingParameterNumber(
             "SCALE", tr("Segment scale"), QgsProcessingParameterNumber.Type.Double, None, True, 1
         )
-        scale.setFlags(scale.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
-        self.add(
+        self.add_advanced(
             scale,
             "Felzenszwalb's scale, larger for larger segments; left out, the pixel size decides.",
         )
@@ -77,8 +75,9 @@ class RefineLabels(ConcordAlgorithm):
             "learns from it in place of the map.",
         )
         executor = QgsProcessingParameterString("EXECUTOR", tr("Executor"), "local", optional=True)
-        executor.setFlags(executor.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
-        self.add(executor, "local for one thread, local:4 for four; the result is the same.")
+        self.add_advanced(
+            executor, "local for one thread, local:4 for four; the result is the same."
+        )
         self.add_taxonomy()
         self.add_raster_output("OUTPUT", "Refined map")
         self.add(

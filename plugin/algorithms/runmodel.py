@@ -7,7 +7,6 @@ import contextlib
 from qgis.core import (
     QgsProcessing,
     QgsProcessingParameterBoolean,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
@@ -54,18 +53,12 @@ class RunModel(ConcordAlgorithm):
             QgsProcessingParameterString("EXECUTOR", tr("Executor"), "local", optional=True),
             "local, local:4 for four threads, or dask:ADDRESS of a scheduler; same result.",
         )
-        override = QgsProcessingParameterBoolean("OVERRIDE", tr("Run in spite of red"), False)
-        override.setFlags(override.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
-        self.add(override)
-        advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
-        flips = QgsProcessingParameterNumber(
-            "FLIPS", tr("Mirrored copies"), QgsProcessingParameterNumber.Type.Integer, 1, True, 1, 8
+        self.add_advanced(
+            QgsProcessingParameterBoolean("OVERRIDE", tr("Run in spite of red"), False),
+            "Run although the preflight says red; the report keeps that.",
         )
-        flips.setFlags(flips.flags() | advanced)
-        self.add(flips, "1, 2, 4 or 8: answers for mirrored and turned copies are averaged.")
-        blend = QgsProcessingParameterString("BLEND", tr("Stitching"), "", optional=True)
-        blend.setFlags(blend.flags() | advanced)
-        self.add(blend, "crop or hann; left out, what the card says.")
+        self._define_copies()
+        self._define_gate()
         self.add(
             QgsProcessingParameterFile(
                 "CARD", tr("Card to use instead"), extension="json", optional=True
@@ -81,6 +74,40 @@ class RunModel(ConcordAlgorithm):
             )
         )  # fmt: skip
         self.add_report("Report (JSON)", "json")
+
+    def _define_copies(self):
+        integer = QgsProcessingParameterNumber.Type.Integer
+        self.add_advanced(
+            QgsProcessingParameterNumber("FLIPS", tr("Mirrored copies"), integer, 1, True, 1, 8),
+            "1, 2, 4 or 8: answers for mirrored and turned copies are averaged.",
+        )
+        self.add_advanced(
+            QgsProcessingParameterBoolean("DATE_DROPS", tr("Leave dates out in turn"), False),
+            "For a series of images: how much the answer hangs on single dates joins the "
+            "uncertainty.",
+        )
+        self.add_advanced(
+            QgsProcessingParameterString("BLEND", tr("Stitching"), "", optional=True),
+            "crop or hann; left out, what the card says.",
+        )
+
+    def _define_gate(self):
+        self.add_advanced(
+            QgsProcessingParameterString("GATE", tr("Gate model"), "", optional=True),
+            "A cheap model that looks first, by id or file; tiles in which it finds nothing are "
+            "skipped and stay empty.",
+        )
+        self.add_advanced(
+            QgsProcessingParameterString("GATE_CLASSES", tr("Gate: looks for"), "", optional=True),
+            "Class names with commas between; left out, the second of two classes.",
+        )
+        self.add_advanced(
+            QgsProcessingParameterNumber(
+                "GATE_LEAST", tr("Gate: at least"), QgsProcessingParameterNumber.Type.Double,
+                0.05, True, 0, 1,
+            ),
+            "A tile is run from this probability of a chip, or this share of its pixels, on.",
+        )  # fmt: skip
 
     def capture(self, parameters, context):
         inputs = self.rasters(parameters, "INPUT", context)
@@ -101,6 +128,10 @@ class RunModel(ConcordAlgorithm):
             "uncertainty": self.output(parameters, "UNCERTAINTY", context),
             "flips": self.parameterAsInt(parameters, "FLIPS", context) or 1,
             "blend": self.parameterAsString(parameters, "BLEND", context),
+            "drops": self.parameterAsBool(parameters, "DATE_DROPS", context),
+            "gate": self.parameterAsString(parameters, "GATE", context).strip(),
+            "gate_classes": self.parameterAsString(parameters, "GATE_CLASSES", context),
+            "gate_least": self.parameterAsDouble(parameters, "GATE_LEAST", context),
             "report": self.file_output(parameters, "REPORT", context),
         }
 
@@ -122,7 +153,8 @@ class RunModel(ConcordAlgorithm):
         wish = runner.RunWish(
             values["output"], values["probabilities"], bounds, bounds_crs,
             tuple(values["mask"]), values["executor"], values["override"],
-            values["uncertainty"], values["flips"], values["blend"],
+            values["uncertainty"], values["flips"], values["blend"], self._gate(values),
+            values["drops"],
         )  # fmt: skip
         with contextlib.ExitStack() as stack:
             scenes = dates.open_scenes(values["inputs"], model.card)
@@ -139,6 +171,9 @@ class RunModel(ConcordAlgorithm):
         agreement = report["overlap_agreement"]
         if agreement is not None:
             feedback.pushInfo(f"Overlapping tiles agree on {agreement:.2%} of their pixels")
+        if report["gate"]:
+            left_out = report["gate"]["left_out"]
+            feedback.pushInfo(f"The gate left out {left_out} of {report['tiles']} tiles")
         if parameters.get("POLYGONS"):
             polygons = self._polygons(values, parameters, context, progress, report, objects)
             results["POLYGONS"] = polygons
@@ -146,6 +181,15 @@ class RunModel(ConcordAlgorithm):
             files.write_json(values["report"], report)
             results["REPORT"] = values["report"]
         return {key: value for key, value in results.items() if value}
+
+    @staticmethod
+    def _gate(values):
+        if not values["gate"]:
+            return None
+        from ..engine.infer import gate, session
+
+        names = tuple(n.strip() for n in values["gate_classes"].split(",") if n.strip())
+        return gate.Gate(session.Model(values["gate"]), names, values["gate_least"])
 
     def _polygons(self, values, parameters, context, progress, report, objects) -> str:
         fields = fields_of(**{"class": "int"}, class_name="text", score="real", source="text")

@@ -6,7 +6,6 @@ from qgis.core import (
     QgsMapLayerType,
     QgsProcessing,
     QgsProcessingFeatureSourceDefinition,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterNumber,
@@ -79,14 +78,12 @@ class TrainClassifier(ConcordAlgorithm):
         self.add_report()
 
     def _define_details(self):
-        advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
         integer = QgsProcessingParameterNumber.Type.Integer
         for name, title, default, low, high, help_text in _NUMBERS:
             number = QgsProcessingParameterNumber(
                 name, tr(title), integer, default, True, low, high
             )
-            number.setFlags(number.flags() | advanced)
-            self.add(number, help_text)
+            self.add_advanced(number, help_text)
         for name, title, help_text in (
             ("BLOCK", "Block side", "Side of the held-out blocks in map units; 0 finds one."),
             (
@@ -98,15 +95,13 @@ class TrainClassifier(ConcordAlgorithm):
             number = QgsProcessingParameterNumber(
                 name, tr(title), QgsProcessingParameterNumber.Type.Double, 0, True, 0
             )
-            number.setFlags(number.flags() | advanced)
-            self.add(number, help_text)
+            self.add_advanced(number, help_text)
         for name, title, default, help_text in (
             ("ROTATION", "Rotation", "pca", "pca, sparse or complete; for rotationforest."),
             ("LICENCE", "Licence", "proprietary", "SPDX id that the card names."),
         ):
             text = QgsProcessingParameterString(name, tr(title), default, optional=True)
-            text.setFlags(text.flags() | advanced)
-            self.add(text, help_text)
+            self.add_advanced(text, help_text)
 
     def capture(self, parameters, context):
         inputs = self.rasters(parameters, "INPUT", context)

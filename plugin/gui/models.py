@@ -13,6 +13,7 @@ from ..bridge.text import tr
 from . import reports
 from .lists import Table, VerdictList, lines_high
 from .models_card import CardForm
+from .models_live import LiveMap
 from .models_train import TrainPage, inside
 from .panel import Panel
 from .runner import Outcome
@@ -39,6 +40,8 @@ class ModelsPanel(Panel):
     OBJECT_NAME = "ConcordModelsPanel"
     TITLE = "Models"
     HINT = "Run a model on a layer, or train one on your own labels."
+
+    _live: LiveMap | None = None
 
     def build(self) -> None:
         column = inside(self.section(tr("Model and layer")))
@@ -207,7 +210,25 @@ class ModelsPanel(Panel):
         }
         parameters.update({key: value for key, value in optional.items() if value is not None})
         name = Path(self.model.value()).stem
+        self._end_live()
+        self._live = LiveMap(self.iface.mapCanvas(), parameters["OUTPUT"])
         self.launch("concord:runmodel", parameters, lambda outcome: self._ran(outcome, name))
+        if not self.runner.busy:  # it was refused before it began
+            self._end_live()
+
+    def _run_ended(self, outcome: Outcome) -> None:
+        self._end_live()
+        super()._run_ended(outcome)
+
+    def release(self) -> None:
+        """Take the growing picture off the map as well."""
+        self._end_live()
+        super().release()
+
+    def _end_live(self) -> None:
+        if self._live is not None:
+            self._live.end()
+            self._live = None
 
     def _ran(self, outcome: Outcome, name: str) -> None:
         results = outcome.results

@@ -11,7 +11,7 @@ import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from .. import files
+from .. import files, wire
 from ..errors import ConcordError
 from ..taxonomy import ClassDef
 
@@ -320,19 +320,6 @@ def read(path: str, metadata: dict) -> Card:
     )
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
 def embed(source: str | Path, target: str | Path, item: dict) -> None:
     """Write a copy of an ONNX file with the card in its metadata, and the sidecar.
 
@@ -340,8 +327,8 @@ def embed(source: str | Path, target: str | Path, item: dict) -> None:
     and the ``onnx`` package is not needed. The last entry of a key wins on reading.
     """
     text = json.dumps(item, separators=(",", ":"), ensure_ascii=False)
-    entry = _field(1, KEY.encode()) + _field(2, text.encode())
-    content = Path(source).read_bytes() + _field(_METADATA_PROPS, entry)
+    entry = wire.field(1, KEY.encode()) + wire.field(2, text.encode())
+    content = Path(source).read_bytes() + wire.field(_METADATA_PROPS, entry)
     with files.atomic_file(target) as temporary:
         Path(temporary).write_bytes(content)
     files.write_json(sidecar(target), item)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmap
 from pathlib import Path
 
+from .. import wire
 from ..errors import ConcordError
 
 # message -> {field number: message inside}
@@ -28,7 +29,7 @@ def locations(path: str | Path) -> list:
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
         try:
             _walk(view, 0, len(view), "model", found)
-        except (IndexError, ValueError):
+        except wire.BROKEN:
             return []  # onnxruntime says what is wrong with it
     return found
 
@@ -47,43 +48,11 @@ def require_inside(path: str | Path) -> None:
             raise ConcordError(f"{path} needs the file {place} beside it; copy it there.")
 
 
-def _number(view, at: int) -> tuple:
-    value, shift = 0, 0
-    while True:
-        byte = view[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("no varint")
-
-
-def _fields(view, at: int, end: int):
-    """(field number, start, end) of every length-delimited field."""
-    while at < end:
-        key, at = _number(view, at)
-        kind = key & 7
-        if kind == 0:
-            _, at = _number(view, at)
-        elif kind in (1, 5):
-            at += 8 if kind == 1 else 4
-        elif kind == 2:
-            size, at = _number(view, at)
-            if at + size > end:
-                raise ValueError("cut short")
-            yield key >> 3, at, at + size
-            at += size
-        else:
-            raise ValueError("no protocol buffer")
-
-
 def _walk(view, at: int, end: int, message: str, found: list) -> None:
-    for field, start, stop in _fields(view, at, end):
+    for field, start, stop in wire.spans(view, at, end):
         inside = _PATHS[message].get(field)
         if inside == "entry":
-            pair = {n: view[a:b] for n, a, b in _fields(view, start, stop)}
+            pair = {n: view[a:b] for n, a, b in wire.spans(view, start, stop)}
             if pair.get(1) == b"location":
                 found.append(pair.get(2, b"").decode("utf-8", "replace"))
         elif inside is not None:

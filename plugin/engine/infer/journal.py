@@ -1,4 +1,7 @@
-"""Finished strips kept beside the output, so that a run that was killed goes on where it was."""
+"""Finished strips kept beside the output, so that a run that was killed goes on where it was.
+
+The map shows them while the run lasts; see ``glimpse``.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,25 @@ def key_of(values: dict, inputs) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Journal:
-    """Strips of one run in the hidden folder ``.<name>.journal`` beside its output."""
+ABOUT = "about.json"
 
-    def __init__(self, output: str | None, key: str):
-        self.key = key
-        self.folder = None
-        if output:
-            path = Path(output)
-            self.folder = path.with_name(f".{path.name}.journal")
+
+def folder_of(output: str) -> Path:
+    """Where the strips of an output are kept while its run lasts."""
+    path = Path(output)
+    return path.with_name(f".{path.name}.journal")
+
+
+class Journal:
+    """Strips of one run in the hidden folder ``.<name>.journal`` beside its output.
+
+    Args:
+        about: JSON values that say where the strips lie and how they are coloured.
+    """
+
+    def __init__(self, output: str | None, key: str, about: dict | None = None):
+        self.key, self.about = key, about or {}
+        self.folder = folder_of(output) if output else None
         self.strips = 0
 
     def resume(self, names, height: int):
@@ -74,6 +87,7 @@ class Journal:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not self.strips:
                 (self.folder / "key").write_text(self.key, encoding="utf-8")
+                (self.folder / ABOUT).write_text(json.dumps(self.about), encoding="utf-8")
             partial = self.folder / f"{row:09d}.part.npz"
             np.savez(partial, overlap=np.array(counts), **arrays)
             os.replace(partial, self.folder / f"{row:09d}.npz")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,72 +11,18 @@ from .. import files, jobs, rasters
 from ..errors import Cancelled, ConcordError
 from ..grid import Grid, Window
 from ..progress import SILENT, Progress
-from ..scene import Scene
 from . import card as cards
-from . import preflight
+from . import gate as gates
+from . import glimpse, plan, preflight
 from .canvas import Canvas
 from .card import KINDS
 from .journal import Journal, key_of
+from .plan import Job, RunWish
 from .session import Model
-from .tiling import plan_blended, plan_tiles
-from .work import Task, TileRunner
+from .tiling import plan_tiles
+from .work import TileRunner
 
 __all__ = ["RunWish", "TileRunner", "plan_tiles", "run", "run_with_objects"]
-
-
-@dataclass(frozen=True)
-class RunWish:
-    """What to run and what to write; outputs that are None are not written.
-
-    Args:
-        extent: (left, bottom, right, top) in ``extent_crs``; None for the whole image.
-        mask: GeoJSON polygons in the image's CRS; tiles and pixels outside are left empty.
-        override: run although the preflight says red; the report keeps that.
-        unsure: a raster of entropy, margin and disagreement of flips.
-        flips: 1, 2, 4 or 8 mirrored and turned copies whose answers are averaged.
-        blend: ``crop`` or ``hann`` instead of what the card says.
-    """
-
-    output: str | None
-    probabilities: str | None = None
-    extent: tuple | None = None
-    extent_crs: str = ""
-    mask: tuple = ()
-    executor: str = "local"
-    override: bool = False
-    unsure: str | None = None
-    flips: int = 1
-    blend: str = ""
-
-    @property
-    def paths(self) -> dict:
-        """{layer: path} of the rasters that are asked for."""
-        named = {"main": self.output, "probabilities": self.probabilities, "unsure": self.unsure}
-        return {name: path for name, path in named.items() if path}
-
-
-@dataclass
-class _Run:
-    """One run's parts, so that functions need not pass ten values on."""
-
-    model: Model
-    scenes: list
-    wish: RunWish
-    area: Window
-    tiles: list
-    task: Task
-    progress: Progress
-    overlap: tuple = (0, 0)
-    resumed: int = 0
-
-    @property
-    def grid(self) -> Grid:
-        return self.scenes[0].grid.sub(self.area)
-
-    @property
-    def tags(self) -> dict:
-        return {"CONCORD_MODEL": self.model.card.id,
-                "CONCORD_MODEL_SHA256": files.sha256(self.model.path)}  # fmt: skip
 
 
 def run(model: Model, scene, wish: RunWish, progress: Progress = SILENT) -> dict:
@@ -109,7 +54,7 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
     if not wish.override:
         preflight.refuse_red(verdicts, model.path.name)
     started = time.monotonic()
-    job = _planned(model, scenes, wish, progress)
+    job = plan.planned(model, scenes, wish, progress)
     work = TileRunner(model, scenes, wish.mask, job.task, at_once=jobs.threads_of(wish.executor))
     lacking = sorted(set(job.wish.paths) - set(_layers_of(work.adapter)))
     if lacking:
@@ -117,6 +62,8 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
             f"{model.path.name} is made for '{card.task}', which has no {lacking[0]} raster; "
             "leave that output out."
         )
+    if wish.gate is not None:
+        job.closed = gates.closed_tiles(wish.gate, job)
     runs = {"dense": _run_dense, "objects": _run_objects, "chips": _run_chips}
     summary, objects = runs[work.adapter.family](job, work)
     seconds = time.monotonic() - started
@@ -131,54 +78,11 @@ def _layers_of(adapter):
     )
 
 
-def _planned(model: Model, scenes: list, wish: RunWish, progress: Progress) -> _Run:
-    grid, card = scenes[0].grid, model.card
-    area = _area(scenes[0], wish)
-    strides = [entry.stride for entry in card.inputs]
-    step = int(np.lcm.reduce([card.alignment, *strides]))
-    fixed = model.fixed_size is not None
-    side = (model.fixed_size or card.tile) - 2 * model.margin
-    halo = card.halo
-    if halo is None or card.kind in ("chips", "embeddings"):
-        halo = side // 8 if card.kind in ("boxes", "instances") else 0
-    card = replace(card, alignment=step, halo=halo)
-    model.card = card
-    blended = (wish.blend or card.blend) == "hann" and card.kind in cards.DENSE
-    if blended:
-        tiles = plan_blended(grid, area, side, card)
-    else:
-        tiles = plan_tiles(grid, area, side, card, fixed)
-    task = Task(tuple(wish.paths), wish.flips, blended)
-    return _Run(model, scenes, wish, area, tiles, task, progress)
-
-
-def _area(scene: Scene, wish: RunWish) -> Window:
-    if wish.extent is None:
-        return scene.grid.window
-    return scene.grid.window_of(rasters.bounds_on(scene.grid, wish.extent, wish.extent_crs))
-
-
-@contextlib.contextmanager
-def _answers(job: _Run, work: TileRunner, tiles: list):
-    """An iterator of the tiles' answers, in order, from the executor of the wish."""
-    address = jobs.address_of(job.wish.executor)
-    if address:
-        from . import cluster
-
-        made = cluster.run_ordered(address, work, tiles, job.progress)
-    else:
-        # One thread more than the model is given: it reads the next tile meanwhile.
-        workers = jobs.threads_of(job.wish.executor) + 1
-        made = jobs.run_ordered(tiles, work, job.progress, workers, job.model.stop)
-    # Closed here, so that a failed write ends the tiles that are under way.
-    with contextlib.closing(made):
-        yield made
-
-
-def _run_dense(job: _Run, work: TileRunner) -> tuple:
+def _run_dense(job: Job, work: TileRunner) -> tuple:
     adapter = work.adapter
     layers = {name: adapter.layers()[name] for name in job.task.asked}
-    journal = Journal(next(iter(job.wish.paths.values()), None), _key(job, work))
+    about = glimpse.about(_finer(job.grid, adapter.scale), layers.get("main"))
+    journal = Journal(next(iter(job.wish.paths.values()), None), _key(job, work), about)
     try:
         with _writers(job, layers, adapter.scale) as writers:
             _fill(job, work, layers, journal, writers)
@@ -196,7 +100,7 @@ def _run_dense(job: _Run, work: TileRunner) -> tuple:
     return adapter.summary(), []
 
 
-def _fill(job: _Run, work: TileRunner, layers: dict, journal: Journal, writers: dict) -> None:
+def _fill(job: Job, work: TileRunner, layers: dict, journal: Journal, writers: dict) -> None:
     """Replay what an earlier run finished, then do the rest."""
     adapter = work.adapter
     height = job.area.height * adapter.scale
@@ -218,15 +122,16 @@ def _fill(job: _Run, work: TileRunner, layers: dict, journal: Journal, writers: 
     canvas = Canvas(adapter, job.area, layers, job.task, emit, job.resumed)
     tiles = [tile for tile in job.tiles if canvas.needs(tile)]
     done = len(job.tiles) - len(tiles)
-    with _answers(job, work, tiles) as answers:
-        for (answer, keep), tile in zip(answers, tiles):
+    with plan.answers(job, work, [tile for tile in tiles if tile not in job.closed]) as made:
+        for tile in tiles:
+            answer, keep = (None, None) if tile in job.closed else next(made)
             canvas.add(tile, answer, keep)
             done += 1
             job.progress.report(done, len(job.tiles), "Running the model")
     canvas.close()
 
 
-def _key(job: _Run, work: TileRunner) -> str:
+def _key(job: Job, work: TileRunner) -> str:
     wish = job.wish
     values = {
         "model": files.sha256(job.model.path),
@@ -237,6 +142,8 @@ def _key(job: _Run, work: TileRunner) -> str:
         "asked": job.task.asked,
         "flips": wish.flips,
         "blended": job.task.blended,
+        "drops": job.task.drops,
+        "gate": wish.gate.describe() if wish.gate else None,
         "fills": sorted((f"{band} {date}", value) for (band, date), value in work.fills.items()),
     }
     inputs = {s.path for scene in job.scenes for s in scene.sources.values()}
@@ -244,7 +151,7 @@ def _key(job: _Run, work: TileRunner) -> str:
 
 
 @contextlib.contextmanager
-def _writers(job: _Run, layers: dict, scale: int = 1, grid: Grid | None = None):
+def _writers(job: Job, layers: dict, scale: int = 1, grid: Grid | None = None):
     """{layer: Writer} of what is asked for."""
     grid = grid or _finer(job.grid, scale)
     with contextlib.ExitStack() as stack:
@@ -266,12 +173,12 @@ def _finer(grid: Grid, scale: float) -> Grid:
     return Grid(grid.crs, transform, int(grid.width * scale), int(grid.height * scale))
 
 
-def _run_objects(job: _Run, work: TileRunner) -> tuple:
+def _run_objects(job: Job, work: TileRunner) -> tuple:
     found: list = []
-    with _answers(job, work, job.tiles) as answers:
-        for done, ((objects, _), _tile) in enumerate(zip(answers, job.tiles), 1):
+    with plan.answers(job, work, job.open) as made:
+        for done, (objects, _) in enumerate(made, 1):
             found += objects or []
-            job.progress.report(done, len(job.tiles), "Running the model")
+            job.progress.report(done, len(job.open), "Running the model")
     adapter = work.adapter
     found = adapter.merged(found)
     grid = job.scenes[0].grid
@@ -290,23 +197,27 @@ def _run_objects(job: _Run, work: TileRunner) -> tuple:
     return adapter.summary_of(found), shapes
 
 
-def _run_chips(job: _Run, work: TileRunner) -> tuple:
+def _run_chips(job: Job, work: TileRunner) -> tuple:
     rows = sorted({tile.core.row for tile in job.tiles})
     cols = sorted({tile.core.col for tile in job.tiles})
     side = job.tiles[0].core.width if len(cols) > 1 else max(job.tiles[0].core.width, 1)
     high = job.tiles[0].core.height if len(rows) == 1 else rows[1] - rows[0]
     keep = np.zeros((len(rows), len(cols)), bool)
     vectors = None
-    with _answers(job, work, job.tiles) as answers:
-        for done, ((vector, _), tile) in enumerate(zip(answers, job.tiles), 1):
+    with plan.answers(job, work, job.open) as made:
+        for done, ((vector, _), tile) in enumerate(zip(made, job.open), 1):
             if vector is not None:
                 if vectors is None:
                     vectors = np.zeros((len(vector), *keep.shape), np.float32)
                 place = rows.index(tile.core.row), cols.index(tile.core.col)
                 vectors[(slice(None), *place)], keep[place] = vector, True
-            job.progress.report(done, len(job.tiles), "Running the model")
+            job.progress.report(done, len(job.open), "Running the model")
     if vectors is None:
-        raise ConcordError("The image has no data here; choose another extent.")
+        raise ConcordError(
+            "The gate finds nothing here; lower GATE_LEAST or leave the gate out."
+            if job.closed
+            else "The image has no data here; choose another extent."
+        )
     arrays = work.adapter.finish(vectors, keep)
     a, b, c, d, e, f = job.grid.transform
     grid = Grid(job.grid.crs, (a * side, b * high, c, d * side, e * high, f), len(cols), len(rows))
@@ -317,7 +228,7 @@ def _run_chips(job: _Run, work: TileRunner) -> tuple:
     return {**work.adapter.summary(), "chips": int(keep.sum())}, []
 
 
-def _report(job: _Run, verdicts, summary: dict, seconds: float) -> dict:
+def _report(job: Job, verdicts, summary: dict, seconds: float) -> dict:
     model, wish, pixels = job.model, job.wish, job.area.width * job.area.height
     compared, agreed = job.overlap
     scenes = job.scenes
@@ -339,6 +250,7 @@ def _report(job: _Run, verdicts, summary: dict, seconds: float) -> dict:
         "flips": wish.flips,
         "executor": wish.executor,
         "tiles": len(job.tiles),
+        "gate": {**wish.gate.describe(), "left_out": len(job.closed)} if wish.gate else None,
         "resumed_rows": job.resumed,
         "overlap_pixels": compared,
         "overlap_agreement": agreed / compared if compared else None,

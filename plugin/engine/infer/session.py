@@ -68,8 +68,8 @@ class Model:
         except Exception as error:  # onnxruntime's errors share no base of their own
             raise _refusal(self.path, error) from error
         self._options = _run_options()
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        self.card = card or cards.read(str(self.path), metadata)
+        self.metadata = self._session.get_modelmeta().custom_metadata_map
+        self.card = card or cards.read(str(self.path), self.metadata)
         if self.card.tile is None and self.fixed_size:  # the graph says it
             self.card = cards.with_missing(replace(self.card, tile=self.fixed_size))
 

@@ -24,11 +24,13 @@ class Task:
         asked: layers out of main, probabilities, unsure.
         flips: 1, 2, 4 or 8 mirrored and turned copies whose answers are averaged.
         blended: give planes to be blended instead of finished layers.
+        drops: run once more for each date, with that date left out.
     """
 
     asked: tuple = ("main",)
     flips: int = 1
     blended: bool = False
+    drops: bool = False
 
     @property
     def unsure(self) -> bool:
@@ -167,7 +169,7 @@ class TileRunner:
             return self.model.run_all(images)
 
     def _planes(self, images: list, size: tuple) -> np.ndarray:
-        """Averaged planes of the window, with the disagreement of the copies as the last one."""
+        """Averaged planes of the window; spreads of flips and of dates behind them when asked."""
         views = _views(self.task.flips, images)
         margin = self.model.margin
         stride = self.model.card.inputs[0].stride
@@ -178,11 +180,27 @@ class TileRunner:
             planes = self.adapter.planes(self._raw([_turned(i, turn) for i in images]), shape)
             found.append(_back(planes, turn))
         mean = found[0] if len(found) == 1 else np.mean(found, axis=0, dtype=np.float32)
-        if self.task.unsure and len(found) > 1:
-            spread = np.std(found, axis=0).mean(axis=0, keepdims=True)
-            mean = np.concatenate([mean, spread.astype(np.float32)])
+        if self.task.unsure and (len(found) > 1 or self.task.drops):
+            dropped = [self.adapter.planes(self._raw(i), full) for i in self._without(images)]
+            mean = np.concatenate([mean, _spread(found), _spread(dropped or found[:1])])
         factor = self.adapter.scale
         return mean[:, : size[0] * factor, : size[1] * factor]
+
+    def _without(self, images: list):
+        """The images with each date left out in turn; the date beside it stands in for it."""
+        if not self.task.drops:
+            return
+        entries = self.model.card.inputs
+        dates = max((len(i) for i, e in zip(images, entries) if "T" in e.axes), default=0)
+        for left_out in range(dates):
+            beside = left_out - 1 if left_out else min(1, dates - 1)
+            changed = []
+            for image, entry in zip(images, entries):
+                if "T" in entry.axes:
+                    image = image.copy()
+                    image[left_out] = image[beside]
+                changed.append(image)
+            yield changed
 
     def _finished(self, planes, tile: Tile, keep) -> dict:
         factor = self.adapter.scale
@@ -228,6 +246,11 @@ def _inside(part: Window, whole: Window, factor: int) -> tuple:
     """(rows, columns) of a window in an array of another."""
     row, col = (part.row - whole.row) * factor, (part.col - whole.col) * factor
     return slice(row, row + part.height * factor), slice(col, col + part.width * factor)
+
+
+def _spread(found: list) -> np.ndarray:
+    """(1, rows, cols): standard deviation over the answers, averaged over their planes."""
+    return np.std(found, axis=0).mean(axis=0, keepdims=True).astype(np.float32)
 
 
 def _value(array):

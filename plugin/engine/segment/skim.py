@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import wire
 from ..errors import ConcordError
 
 _NODES = 64  # nodes kept; the first ones tell how the picture is prepared
@@ -52,52 +53,17 @@ def skim(path: str | Path) -> Graph:
     found = Graph(str(path))
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            for number, value in _fields(data, 0, len(data)):
+            for number, value in wire.fields(data, 0, len(data)):
                 if number == 7:
                     _graph(data, value, found)
                 elif number == 14:
                     key, text = _texts(data, value, (1, 2))
                     found.metadata[key] = text
-    except (ValueError, IndexError, TypeError, UnicodeDecodeError) as error:
+    except wire.BROKEN as error:
         raise ConcordError(f"{path} is no ONNX model; choose a file exported to ONNX.") from error
     if not found.inputs or not found.outputs:
         raise ConcordError(f"{path} is no ONNX model; choose a file exported to ONNX.")
     return found
-
-
-def _varint(data, at: int) -> tuple:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("a number is too long")
-
-
-def _fields(data, at: int, end: int):
-    """(field number, value) of a message; a value with a length is its (start, end)."""
-    while at < end:
-        key, at = _varint(data, at)
-        number, kind = key >> 3, key & 7
-        if number == 0:
-            raise ValueError("no field has the number 0")
-        if kind == 0:
-            value, at = _varint(data, at)
-        elif kind == 2:
-            size, at = _varint(data, at)
-            value, at = (at, at + size), at + size
-        elif kind in (1, 5):
-            size = 8 if kind == 1 else 4
-            value, at = (at, at + size), at + size
-        else:
-            raise ValueError("an unknown kind of field")
-        if at > end:
-            raise ValueError("a field runs over the end")
-        yield number, value
 
 
 def _text(data, span: tuple) -> str:
@@ -106,7 +72,7 @@ def _text(data, span: tuple) -> str:
 
 def _texts(data, span: tuple, numbers: tuple) -> list:
     found = dict.fromkeys(numbers, "")
-    for number, value in _fields(data, *span):
+    for number, value in wire.fields(data, *span):
         if number in found:
             found[number] = _text(data, value)
     return [found[number] for number in numbers]
@@ -114,7 +80,7 @@ def _texts(data, span: tuple, numbers: tuple) -> list:
 
 def _graph(data, span: tuple, found: Graph) -> None:
     weights = set()
-    for number, value in _fields(data, *span):
+    for number, value in wire.fields(data, *span):
         if number == 1 and len(found.nodes) < _NODES:
             _node(data, value, found)
         elif number == 5:
@@ -129,7 +95,7 @@ def _graph(data, span: tuple, found: Graph) -> None:
 def _node(data, span: tuple, found: Graph) -> None:
     inputs, outputs, op = [], [], ""
     attributes = []
-    for number, value in _fields(data, *span):
+    for number, value in wire.fields(data, *span):
         if number == 1:
             inputs.append(_text(data, value))
         elif number == 2:
@@ -140,7 +106,7 @@ def _node(data, span: tuple, found: Graph) -> None:
             attributes.append(value)
     if op == "Constant" and outputs:
         for attribute in attributes:
-            for number, value in _fields(data, *attribute):
+            for number, value in wire.fields(data, *attribute):
                 if number == 5:  # the tensor
                     _tensor(data, value, found.constants, outputs[0])
     found.nodes.append(Node(op, tuple(inputs), tuple(outputs)))
@@ -150,7 +116,7 @@ def _tensor(data, span: tuple, constants: dict, name: str = "") -> str:
     """The tensor's name; its values are kept when they are few floats."""
     small = span[1] - span[0] <= _SMALL
     kind, values = 0, None
-    for number, value in _fields(data, *span):
+    for number, value in wire.fields(data, *span):
         if number == 8 and not name:
             name = _text(data, value)
         elif number == 2:
@@ -166,11 +132,11 @@ def _tensor(data, span: tuple, constants: dict, name: str = "") -> str:
 
 def _value_info(data, span: tuple) -> tuple:
     name, shape = "", []
-    for number, value in _fields(data, *span):
+    for number, value in wire.fields(data, *span):
         if number == 1:
             name = _text(data, value)
         elif number == 2:
-            for kind, tensor in _fields(data, *value):
+            for kind, tensor in wire.fields(data, *value):
                 if kind == 1:
                     shape = _shape(data, tensor)
     return name, tuple(shape)
@@ -178,12 +144,12 @@ def _value_info(data, span: tuple) -> tuple:
 
 def _shape(data, span: tuple) -> list:
     sizes = []
-    for number, value in _fields(data, *span):
+    for number, value in wire.fields(data, *span):
         if number == 2:
-            for dim_number, dim in _fields(data, *value):
+            for dim_number, dim in wire.fields(data, *value):
                 if dim_number == 1:
                     size = 0
-                    for kind, content in _fields(data, *dim):
+                    for kind, content in wire.fields(data, *dim):
                         if kind == 1:
                             size = content
                     sizes.append(size)

@@ -12,7 +12,7 @@ from ..values import activate, classes_of
 from .dense import Dense, masked, winners
 from .layer import Layer
 
-UNSURE = ("entropy", "margin", "flips")
+UNSURE = ("entropy", "margin", "flips", "dates")
 
 
 class Classes(Dense):
@@ -128,8 +128,12 @@ def _shares(classes, counts) -> list:
     ]
 
 
-def unsure(shares: np.ndarray, flips: np.ndarray) -> np.ndarray:
-    """(3, rows, cols): entropy 0-1, one minus the lead of the best class, disagreement of flips."""
+def unsure(shares: np.ndarray, spreads: np.ndarray) -> np.ndarray:
+    """(4, rows, cols): entropy 0-1, one minus the lead of the best class, spreads of the copies.
+
+    Args:
+        spreads: (2, rows, cols) of flips and of dates, or (0, rows, cols) when neither was run.
+    """
     clipped = np.clip(shares, 1e-12, 1)
     entropy = -(clipped * np.log(clipped)).sum(axis=0) / np.log(max(2, len(shares)))
     if len(shares) > 1:
@@ -137,5 +141,6 @@ def unsure(shares: np.ndarray, flips: np.ndarray) -> np.ndarray:
         lead = 1 - (two[1] - two[0])
     else:
         lead = np.zeros_like(entropy)
-    spread = flips[0] if len(flips) else np.zeros_like(entropy)
-    return np.stack([entropy, lead, spread]).astype(np.float32)
+    none = np.zeros_like(entropy)
+    flips, dates = spreads if len(spreads) else (none, none)
+    return np.stack([entropy, lead, flips, dates]).astype(np.float32)
