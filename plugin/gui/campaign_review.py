@@ -12,6 +12,7 @@ from ..bridge.text import tr
 from ..engine.errors import ConcordError
 from . import reports
 from .lists import Table
+from .panel import box_of
 from .widgets import choice, form, note, row, side_by_side
 
 MERGE, REDRAW = "merge", "redraw"
@@ -28,7 +29,7 @@ class ReviewSection(QObject):
         self._queue: list = []
         self.page = ""
         self._column = panel.section(tr("Review"))
-        self._box = self._column.parentWidget()
+        self._box = box_of(self._column)
         self._build_queue()
         self._build_decision()
         stores.opened.connect(self._store_changed)
