@@ -27,6 +27,8 @@ QUIET = {
     "PythonPlugins": {"concord": "true"},
 }
 
+TOPOLOGY = ("libtopolplugin", "libplugin_topology")  # QGIS 3.22 and 3.40
+
 
 def ini_file(profile: Path) -> Path:
     """The settings file of a profile folder."""
@@ -48,9 +50,14 @@ def enable_plugin(profile: Path) -> None:
     )
 
 
-def new_profile(profile: Path, theme: str = "default") -> None:
-    """Write a profile's settings anew: quiet start, Concord enabled, this user interface theme."""
+def new_profile(profile: Path, theme: str = "default", topology: bool = False) -> None:
+    """Write a profile's settings anew: quiet start, Concord enabled, this user interface theme.
+
+    With `topology` QGIS's topology checker is on too, which judges what Concord's tests draw.
+    """
     sections = {**QUIET, "UI": {"UITheme": theme}}
+    if topology:
+        sections["Plugins"] = dict.fromkeys(TOPOLOGY, "true")
     lines: list[str] = []
     for name, values in sections.items():
         lines += [f"[{name}]", *(f"{key}={value}" for key, value in values.items()), ""]
