@@ -22,7 +22,11 @@ QUIET = {
         r"httpsfeedqgisorg\disabled": "true",
     },
     "fonts": {"downloadMissingFonts": "false"},
-    "app": {r"plugin_installer\checkOnStart": "false"},
+    "app": {
+        r"plugin_installer\checkOnStart": "false",
+        # A dialog that would wait for an answer: which of several ways from NAD83 to WGS 84.
+        r"projections\promptWhenMultipleTransformsExist": "false",
+    },
     "plugin-manager": {"automatically-check-for-updates": "false"},
     "PythonPlugins": {"concord": "true"},
 }

@@ -198,8 +198,9 @@ class TouchBox(QWidget):
 
     def tool_set(self, new) -> None:
         """Another tool has the map."""
-        action = new.action() if new is not None else None
-        if action is None or action.objectName() not in OWN.values():
+        # PyQGIS does not know the class of QGIS's own tools; their actions tell which one is on.
+        actions = [self._panel.iface.mainWindow().findChild(QAction, name) for name in OWN.values()]
+        if new is None or not any(action is not None and action.isChecked() for action in actions):
             self.give_back()
         self.show_state()
 

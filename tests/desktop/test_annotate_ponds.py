@@ -27,10 +27,7 @@ from qgis.PyQt.QtWidgets import (
     QAction,
     QApplication,
     QDialogButtonBox,
-    QTableView,
-    QTableWidget,
     QTableWidgetItem,
-    QToolButton,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +57,7 @@ def scene(tmp_path_factory) -> str:
     copy = gdal.GetDriverByName("GTiff").CreateCopy(path, gdal.Open(str(DATA / "naip-nd" / IMAGE)))
     for number in range(1, copy.RasterCount + 1):
         copy.GetRasterBand(number).SetNoDataValue(0)
+        copy.GetRasterBand(number).SetDescription(("red", "green", "blue", "nir")[number - 1])
         copy.GetRasterBand(number).WriteArray(np.zeros((HOLE, copy.RasterXSize), np.uint8))
     copy = None  # closes the file
     return path
@@ -189,15 +187,18 @@ def overlap_with(scene, geometry, pond) -> float:
     return annotator.overlap(drawn, truth)
 
 
+def widgets(name: str) -> list:
+    return [widget for widget in QApplication.allWidgets() if widget.objectName() == name]
+
+
 def errors_of_topology_checker(iface, layer, desktop, qtbot) -> list:
     """What QGIS's topology checker finds in a label layer: overlaps, gaps, invalid geometries."""
     window = iface.mainWindow()
     (action,) = [a for a in window.findChildren(QAction) if a.text() == "Topology Checker"]
-    table = window.findChild(QTableWidget, "mRulesTable")
-    if table is None:
+    if not widgets("mRulesTable"):  # its dialog belongs to no window
         action.trigger()
         desktop.settle()
-        table = window.findChild(QTableWidget, "mRulesTable")
+    (table,) = widgets("mRulesTable")
     tests = ("must not overlap", "must not have gaps", "must not have invalid geometries")
     tests += ("must not have duplicates",)
     table.setRowCount(0)
@@ -206,11 +207,12 @@ def errors_of_topology_checker(iface, layer, desktop, qtbot) -> list:
         # Names of test and layers are shown; the checker goes by the ids beside them.
         for column, text in enumerate((test, layer.name(), "No layer", layer.id(), "No layer")):
             table.setItem(number, column, QTableWidgetItem(text))
-    button = window.findChild(QToolButton, "mValidateAllButton")
-    assert button is not None, "the topology checker has no button to validate all"
-    button.click()
+    (dock,) = widgets("checkDock")
+    actions = dock.findChildren(QAction)
+    next(a for a in actions if "Validate All" in (a.text(), a.toolTip())).trigger()
     desktop.settle()
-    model = window.findChild(QTableView, "mErrorTableView").model()
+    (view,) = widgets("mErrorTableView")
+    model = view.model()
     return [
         " ".join(str(model.index(row, col).data()) for col in range(3))
         for row in range(model.rowCount())
