@@ -6,6 +6,7 @@ from qgis.core import (
     Qgis,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
@@ -195,9 +196,14 @@ class AnnotatePanel(Panel):
         if self.touch.tool_on or self.prompting:
             if self.target_of_labels.problem():
                 self._stop()
-            else:
-                self._guarded(self.target_of_labels.begin)
+            else:  # not now: the project may just be removing layers
+                QTimer.singleShot(0, self._begin_again)
         self.refresh()
+
+    def _begin_again(self) -> None:
+        on = not self._released and (self.touch.tool_on or self.prompting)
+        if on and not self.target_of_labels.problem():
+            self._guarded(self.target_of_labels.begin)
 
     def step_back(self, steps: int) -> None:
         """Undo (1) or redo (-1) one step on a class raster; polygons have QGIS's own undo."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from qgis.core import QgsGeometry, QgsRasterLayer
+from qgis.core import QgsGeometry, QgsProject, QgsRasterLayer
+from qgis.PyQt.QtCore import QTimer
 
 from ..bridge import layers, painting
 from ..bridge.planar import CUT_NEW
@@ -27,6 +28,7 @@ class Pixels:
         self._painting = None
         self._shown = ""  # id of the layer that shows it
         self._saving = False
+        self._leaving: list = []  # (layer id, painting) that go in a moment
 
     @property
     def layer(self) -> QgsRasterLayer | None:
@@ -44,6 +46,7 @@ class Pixels:
         """Open the painting on the chosen raster, with what an earlier session left of it."""
         from ..engine.paint.painting import Painting
 
+        self._let_go()
         panel, path = self._panel, painting.path_of(self.layer)
         if self._painting is None or self._painting.labels != path:
             self.release()
@@ -56,8 +59,9 @@ class Pixels:
 
     def layer_changed(self) -> None:
         """Another raster was chosen; what is painted on the old one stays on disk."""
-        if self._painting is not None and self.layer is not None:
-            if painting.path_of(self.layer) == self._painting.labels:
+        here = self.layer if self._panel.destination.is_raster else None
+        if self._painting is not None and here is not None:
+            if painting.path_of(here) == self._painting.labels:
                 return
         self.release()
 
@@ -188,27 +192,33 @@ class Pixels:
     def _saved(self, output: str, below) -> None:
         panel = self._panel
         self._saving = False
-        self._take_off()
-        self._painting.forget()
-        self._painting, self._shown = None, ""
+        self._remove()
         name = tr("{name} painted").format(name=below.name())
         layer = layers.add_raster(output, name, "classes", panel.project)
         panel.raster.setLayer(layer)
         panel.say(tr("Saved {path}.").format(path=output))
-        if panel.touch.tool_on or panel.prompting:
-            self.begin()
         panel._show_state()
 
-    def _take_off(self) -> None:
-        if self._panel.project.mapLayer(self._shown) is not None:
-            self._panel.project.removeMapLayer(self._shown)
+    def _remove(self) -> None:
+        """Take the painting off the map and off the disk, a moment later: when the project is just
+        removing layers, to remove another one would crash QGIS."""
+        self._leaving.append((self._shown, self._painting))
+        self._painting, self._shown = None, ""
+        QTimer.singleShot(0, self._let_go)
+
+    def _let_go(self) -> None:
+        project = QgsProject.instance()  # the panel may be gone already
+        while self._leaving:
+            shown, done = self._leaving.pop()
+            if project.mapLayer(shown) is not None:
+                project.removeMapLayer(shown)
+            done.forget()
 
     def release(self) -> None:
         """Close the painting; what is not saved stays in its journal."""
         if self._painting is not None:
-            if self._painting.modified:
-                self._painting.close()
-            else:
-                self._take_off()
-                self._painting.forget()
+            if not self._painting.modified:
+                self._remove()
+                return
+            self._painting.close()
         self._painting, self._shown = None, ""

@@ -27,6 +27,7 @@ from qgis.PyQt.QtWidgets import (
     QAction,
     QApplication,
     QDialogButtonBox,
+    QScrollArea,
     QTableWidgetItem,
 )
 
@@ -213,6 +214,7 @@ def errors_of_topology_checker(iface, layer, desktop, qtbot) -> list:
     desktop.settle()
     (view,) = widgets("mErrorTableView")
     model = view.model()
+    dock.hide()
     return [
         " ".join(str(model.index(row, col).data()) for col in range(3))
         for row in range(model.rowCount())
@@ -440,3 +442,65 @@ def test_merge_asks_for_labels_first_and_then_merges(two_fields, iface, qtbot):
     qtbot.waitUntil(lambda: layer.featureCount() == 1, timeout=10_000)
     layer.undoStack().undo()
     assert layer.featureCount() == 2
+
+
+@pytest.fixture
+def class_map(scene, ponds, tmp_path) -> str:
+    """Water where the ponds are, grass elsewhere."""
+    from concord.plugin.engine import rasters
+
+    grid = rasters.info(scene).grid
+    codes = np.full((grid.height, grid.width), 4, np.uint8)
+    for pond in ponds:
+        height, width = pond.mask.shape
+        codes[pond.row : pond.row + height, pond.col : pond.col + width][pond.mask] = 1
+    rasters.write(tmp_path / "map.tif", codes, grid, nodata=0)
+    return str(tmp_path / "map.tif")
+
+
+def test_a_class_raster_is_painted_with_real_clicks(
+    prompting, iface, qtbot, scene, ponds, class_map
+):
+    from concord.plugin.bridge import layers
+    from concord.plugin.engine import rasters
+
+    panel, canvas = prompting, prompting._canvas
+    panel._stop()
+    before = rasters.read(class_map)[0]
+    layer = layers.add_raster(class_map, "map", "classes", QgsProject.instance())
+    kind = panel.destination.kind
+    kind.setCurrentIndex(kind.findData("pixels"))
+    panel.raster.setLayer(layer)
+    panel.touch.unit.setCurrentIndex(panel.touch.unit.findData("pixels"))
+    panel.touch.size.setValue(30)
+    point = middle(scene, ponds[0])
+    zoom_to(canvas, qtbot, point, 1200)
+    press(panel, "brush")
+    painting = panel.pixels._painting
+    QTest.keyClick(canvas, Qt.Key.Key_3)
+    code = panel.classes.entry.code
+    drag(canvas, shifted(point, -200, 0), shifted(point, 100, 60))
+    stroke = painting.read(painting.grid.window)
+    assert (stroke == code).sum() > 200 and painting.journal.place == 1
+    press(panel, "fill")
+    QTest.keyClick(canvas, Qt.Key.Key_2)
+    QTest.mouseClick(canvas.viewport(), LEFT, NONE, spot(canvas, shifted(point, -200, 0)))
+    now = painting.read(painting.grid.window)
+    assert (now[stroke == code] == panel.classes.entry.code).all() and painting.journal.place == 2
+    panel.widget().findChild(QScrollArea).ensureWidgetVisible(panel.touch)
+    picture(iface, qtbot, canvas, "9-class-raster")
+    QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert (painting.read(painting.grid.window) == stroke).all()
+    QTest.keyClick(canvas, Qt.Key.Key_P)
+    other = middle(scene, ponds[1])
+    zoom_to(canvas, qtbot, other, 1200)
+    click(panel, qtbot, other)
+    QTest.keyClick(canvas, Qt.Key.Key_3)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    assert painting.journal.place == 2 and painting.journal.live[-1].told["title"] == "prompt"
+    expected = painting.read(painting.grid.window)
+    panel.keep_button.click()
+    qtbot.waitUntil(lambda: panel.raster.currentLayer().name() == "map painted", timeout=LONG)
+    assert (rasters.read(panel.raster.currentLayer().source())[0] == expected).all()
+    assert (rasters.read(class_map)[0] == before).all()
+    kind.setCurrentIndex(kind.findData("polygons"))

@@ -108,7 +108,7 @@ def test_saving_makes_a_new_map_and_goes_on_with_it(panel, qtbot, class_path):
     assert (original(layer.source()) == expected).all() and (original(class_path) == before).all()
     named = {entry.code: entry.name for entry in layers.class_entries(layer)}
     assert named[code] == panel.classes.entry.name
-    assert not list(qpath(class_path).glob("*concord-painting*"))
+    qtbot.waitUntil(lambda: not list(qpath(class_path).glob("*concord-painting*")), timeout=5000)
     drag(canvas, (40, 50), (50, 50))
     assert (shown(panel)[49:51, 40:50] == code).all()
 
@@ -133,14 +133,21 @@ def test_painting_that_was_not_saved_comes_back(panel, class_path):
     assert (shown(panel) == state).all() and "not saved are back" in panel.status.text()
 
 
-def test_nothing_painted_leaves_no_layer_and_no_file(panel, class_path):
+def test_emptying_the_project_with_a_painting_open_crashed_qgis(panel, qtbot, class_path):
+    panel.touch.wish("brush")
+    QgsProject.instance().clear()
+    qtbot.waitUntil(lambda: not list(qpath(class_path).glob("*concord-painting*")), timeout=5000)
+    assert not QgsProject.instance().mapLayers() and not panel.touch.tool_on
+
+
+def test_nothing_painted_leaves_no_layer_and_no_file(panel, class_path, qtbot):
     panel.touch.wish("brush")
     assert painting.is_painting(QgsProject.instance().mapLayer(panel.pixels._shown))
     panel._stop()
     panel.destination.kind.setCurrentIndex(0)
     panel.raster.setLayer(None)
+    qtbot.waitUntil(lambda: not list(qpath(class_path).glob("*concord-painting*")), timeout=5000)
     assert not any(painting.is_painting(x) for x in QgsProject.instance().mapLayers().values())
-    assert not list(qpath(class_path).glob("*concord-painting*"))
 
 
 def test_the_painting_is_no_map_to_paint_on(panel):

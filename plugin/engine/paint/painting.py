@@ -7,6 +7,7 @@ read by windows, however large it is.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from .steps import Journal, Step, packed
 SUFFIX = ".concord-painting"
 LARGEST = 16_000_000  # pixels that one stroke or outline may cover
 FILL = 2048  # pixels across the place in which a region is filled
+_turns = itertools.count()
 
 
 def journal_path(labels: str, folder: str | Path | None = None) -> Path:
@@ -49,13 +51,28 @@ class Painting:
             base = str(self.journal.path)
             self.vrt = base + ".vrt"
             self._codes = rasters.SparseCodes(base + ".tif", self.grid)
-            band = self._map.info.bands[0]
-            rasters.overlay_vrt(self.vrt, self.labels, base + ".tif", self.grid, band.nodata)
             for step in self.journal.live:
                 self._codes.write(step.codes("after"), step.window)
+            self._show()
         except ConcordError:
             self._map.close()
             raise
+
+    def _put(self, codes: np.ndarray, window: Window) -> None:
+        self._codes.write(codes, window)
+        self._show()
+
+    def _show(self) -> None:
+        """Write the VRT with another spelling of the sparse raster's path at each step.
+
+        GDAL keeps the sources of VRTs open by their names, and while the map is being drawn it
+        would answer the next reader with the pixels of before.
+        """
+        turn = next(_turns) % 64
+        path = self._codes.path
+        above = "/".join([str(path.absolute().parent), *["."] * turn, path.name])
+        nodata = self._map.info.bands[0].nodata
+        rasters.overlay_vrt(self.vrt, self.labels, above, self.grid, nodata)
 
     @property
     def grid(self):
@@ -154,7 +171,7 @@ class Painting:
         count = int(mask.sum())
         step = Step(small, packed(before), packed(after), {**told, "code": code, "pixels": count})
         self.journal.add(step)  # first, so that a crash in between loses nothing
-        self._codes.write(after, small)
+        self._put(after, small)
         return count
 
     def undo(self) -> Step | None:
@@ -163,7 +180,7 @@ class Painting:
             return None
         step = self.journal.steps[self.journal.place - 1]
         self.journal.move(self.journal.place - 1)
-        self._codes.write(step.codes("before"), step.window)
+        self._put(step.codes("before"), step.window)
         return step
 
     def redo(self) -> Step | None:
@@ -172,7 +189,7 @@ class Painting:
             return None
         step = self.journal.steps[self.journal.place]
         self.journal.move(self.journal.place + 1)
-        self._codes.write(step.codes("after"), step.window)
+        self._put(step.codes("after"), step.window)
         return step
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -91,7 +92,7 @@ def overlay_vrt(path: str | Path, below: str, above: str, grid: Grid, nodata) ->
     for name, gap in ((below, nodata), (above, EMPTY)):
         source = ElementTree.SubElement(band, "ComplexSource")
         file = ElementTree.SubElement(source, "SourceFilename", relativeToVRT="0", shared="0")
-        file.text = str(Path(name).absolute())
+        file.text = os.path.join(os.getcwd(), name)  # as it is spelt
         ElementTree.SubElement(source, "SourceBand").text = "1"
         if gap is not None and gap == gap:
             ElementTree.SubElement(source, "NODATA").text = f"{gap:g}"
