@@ -39,14 +39,14 @@ def knit(
     digits = round(-math.log10(eps)) + 1
     rounded = {name: _rounded(outline, known, digits) for name, outline in outlines.items()}
     _meet(rounded, known, 2 * 10.0**-digits)
-    faces = _faces(rounded, known, digits)
+    faces, nodes = _faces(rounded, known, digits)
     if not faces:
         return None
     owned, loose = _sorted(faces, rounded, within, eps, gap, yields)
     _give_away(loose, owned)
     result = {}
     for name, old in outlines.items():
-        made = _dissolved(owned[name]) if owned[name] else QgsGeometry()
+        made = _dissolved(owned[name], nodes) if owned[name] else QgsGeometry()
         if made.isNull() and owned[name]:
             return None
         result[name] = old if _vertices(made) == _vertices(old) else made
@@ -71,12 +71,15 @@ def _meet(outlines: dict, known: set, near: float) -> None:
     for name, outline in list(outlines.items()):
         box = outline.boundingBox()
         box.grow(near)
+        left, right, low, high = box.xMinimum(), box.xMaximum(), box.yMinimum(), box.yMaximum()
         old = all_of[name] <= known
         for other, spots in all_of.items():
+            if other == name or not box.intersects(outlines[other].boundingBox()):
+                continue
             for x, y in (spots - known if old else spots) - all_of[name]:
-                spot = QgsPointXY(x, y)
-                if other == name or not box.contains(spot):
+                if not (left <= x <= right and low <= y <= high):
                     continue
+                spot = QgsPointXY(x, y)
                 squared, _, following, _ = outlines[name].closestSegmentWithContext(spot, 0.0)
                 if 0 <= squared <= near * near:
                     if outlines[name] is outline:
@@ -96,30 +99,30 @@ def _on_grid(line: list, known: set, digits: int) -> list:
     return found
 
 
-def _faces(outlines: dict, known: set, digits: int) -> list:
+def _faces(outlines: dict, known: set, digits: int) -> tuple:
+    """(faces, all their vertices); without faces where the noding comes to no end."""
     lines = [QgsGeometry(outline.constGet().boundary()) for outline in outlines.values()]
     before = set().union(*(_vertices(line) for line in lines))
     for _ in range(ROUNDS):
         noded = QgsGeometry.unaryUnion(lines)
         if noded.isNull():
-            return []
+            break
         after = _vertices(noded)
         if after <= before:
-            return parts_of(QgsGeometry.polygonize([noded]))
+            return parts_of(QgsGeometry.polygonize([noded])), after
         ways = noded.asMultiPolyline() if noded.isMultipart() else [noded.asPolyline()]
         ways = [_on_grid(way, known, digits) for way in ways]
-        lines = [QgsGeometry.fromPolylineXY(way) for way in ways if len(way) > 1]
-        before = set().union(*(_vertices(line) for line in lines))
-    return []
+        lines = [QgsGeometry.fromMultiPolylineXY([way for way in ways if len(way) > 1])]
+        before = _vertices(lines[0])
+    return [], set()
 
 
-def _dissolved(faces: list) -> QgsGeometry:
-    """Faces put together without a vertex that they do not have."""
+def _dissolved(faces: list, nodes: set) -> QgsGeometry:
+    """Faces put together without a vertex that is none of the `nodes`."""
     if len(faces) == 1:
         return faces[0]
     made = QgsGeometry.unaryUnion(faces)
-    known = set().union(*(_vertices(face) for face in faces))
-    if not made.isNull() and _vertices(made) <= known:
+    if not made.isNull() and _vertices(made) <= nodes:
         return made
     # GEOS had to move vertices to get through; the edges that only one face has are the border.
     border: dict = {}

@@ -11,26 +11,23 @@ from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
     QLineEdit,
-    QPushButton,
 )
 
 from ..bridge import labels, layers, settings
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from . import annotate_parts
 from .annotate_checkpoint import CheckpointButton
 from .annotate_destination import Destination
-from .annotate_fields import FieldsBox
-from .annotate_finish import FinishBox
 from .annotate_journal import JournalKeeper
 from .annotate_pixels import Pixels
 from .annotate_polygons import Polygons
-from .annotate_touch import TouchBox
 from .classes import ClassChooser
-from .keys import PromptKeys, legend
+from .keys import PromptKeys
 from .panel import Panel
-from .prompt_session import ALGORITHM, BOTH, PromptSession
+from .prompt_session import BOTH, PromptSession
 from .prompt_tool import PromptTool
-from .widgets import LayerCombo, choice, form, note, prompt_model_combo, row, side_by_side
+from .widgets import LayerCombo, choice, form, prompt_model_combo, row, side_by_side
 
 
 class AnnotatePanel(Panel):
@@ -50,9 +47,9 @@ class AnnotatePanel(Panel):
         self.polygons, self.pixels = Polygons(self), Pixels(self)
         self._build_labels()
         self._build_image()
-        self._build_buttons()
-        self._build_rest()
-        self._connect(canvas)
+        annotate_parts.add_buttons(self)
+        annotate_parts.add_sections(self)
+        annotate_parts.connect(self, canvas)
 
     def _build_labels(self) -> None:
         column = self.section(tr("Labels"))
@@ -91,84 +88,6 @@ class AnnotatePanel(Panel):
         self.preview.toggled.connect(self._preview_toggled)
         column.addLayout(layout)
         column.addWidget(self.preview)
-
-    def _build_buttons(self) -> None:
-        self.start_button = self.step(
-            self.body,
-            tr("Start &prompting"),
-            ALGORITHM,
-            self._need,
-            self.toggle,
-            tr("Turn clicks on the map into prompts"),
-        )
-        self.start_button.setCheckable(True)
-        self.state = note()
-        self.body.addWidget(self.state)
-        self.accept_button = QPushButton(tr("&Accept"))
-        self.accept_button.setToolTip(tr("Write the proposal into the label layer (Enter)"))
-        self.accept_button.clicked.connect(self.accept)
-        self.drop_button = QPushButton(tr("&Drop"))
-        self.drop_button.setToolTip(tr("Forget the prompts of this object (Esc)"))
-        self.drop_button.clicked.connect(self.session.clear)
-        self.keep_button = QPushButton(tr("Save la&bels"))
-        self.keep_button.setToolTip(tr("Write accepted labels into the file; editing goes on"))
-        self.keep_button.clicked.connect(lambda: self._guarded(self.save))
-        self.body.addWidget(side_by_side(self.accept_button, self.drop_button, self.keep_button))
-        self.similar_button = QPushButton(tr("Find similar in view"))
-        self.similar_button.setToolTip(tr("Look for objects like the last ones you accepted"))
-        self.similar_button.clicked.connect(self.session.find_similar)
-        self.all_button = QPushButton(tr("Accept all similar"))
-        self.all_button.setToolTip(tr("Write every similar object that is shown"))
-        self.all_button.clicked.connect(self.accept_all)
-        self.body.addWidget(side_by_side(self.similar_button, self.all_button))
-
-    def _build_rest(self) -> None:
-        column = self.section(tr("Touch up"))
-        self.touch = TouchBox(self)
-        column.addWidget(self.touch)
-        column = self.section(tr("Outlines"), collapsed=True)
-        self.finish = FinishBox()
-        column.addWidget(self.finish)
-        column = self.section(tr("Fields"), collapsed=True)
-        self.fields = FieldsBox()
-        self.fields.changed.connect(self.refresh)
-        column.addWidget(self.fields)
-        column = self.section(tr("Keys on the map"))
-        column.addLayout(legend(self.keys))
-
-    def _connect(self, canvas) -> None:
-        self.classes.changed.connect(self._class_changed)
-        self.classes.failed.connect(self.fail)
-        self.labels.layerChanged.connect(self._label_layer_changed)
-        self.raster.layerChanged.connect(self._destination_changed)
-        self.destination.changed.connect(self._destination_changed)
-        self.image.layerChanged.connect(self._image_changed)
-        self.composite.currentIndexChanged.connect(self._reconfigure)
-        self.model.changed.connect(self._reconfigure)
-        self.tool.clicked.connect(self.session.add_point)
-        self.tool.boxed.connect(self.session.set_box)
-        self.tool.stroked.connect(self.session.add_stroke)
-        self.tool.hovered.connect(self.session.hover)
-        self.tool.left.connect(self.session.leave)
-        self.tool.grown.connect(self.session.grow)
-        self.tool.pointed.connect(self.refine_at)
-        self.tool.similar.connect(self.session.find_similar)
-        self.tool.accepted.connect(self.accept)
-        self.tool.dropped.connect(self.session.clear)
-        self.tool.undone.connect(self.session.undo)
-        self.tool.cycled.connect(self.session.cycle)
-        self.tool.class_picked.connect(self.classes.pick)
-        self.tool.wished.connect(self.touch.wish)
-        self.session.changed.connect(self._show_state)
-        self.session.failed.connect(self._prompt_failed)
-        # Closing the panel ends prompting; a tab in front of it does not.
-        self.toggleViewAction().toggled.connect(self._shown)
-        canvas.mapToolSet.connect(self._tool_set)
-        canvas.extentsChanged.connect(self._view_changed)
-        canvas.destinationCrsChanged.connect(self._crs_changed)
-        self._image_changed(self.image.currentLayer())
-        self._label_layer_changed(self.labels.currentLayer())
-        self._class_changed()
 
     # classes
 
