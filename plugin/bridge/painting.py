@@ -21,6 +21,7 @@ from . import capture, layers, settings
 from .text import tr
 
 ENDING = ".concord-painting.vrt"
+OPACITY = 0.6  # nobody can paint what they do not see
 
 
 def problem(layer: QgsRasterLayer | None) -> str:
@@ -55,13 +56,17 @@ def folder_for(path: str, project: QgsProject) -> Path:
 def show(vrt: str, below: QgsRasterLayer, entries: list, project: QgsProject) -> QgsRasterLayer:
     """The painting's layer right above the map's, in the map's colours and those of `entries`.
 
-    A layer that a saved project already has is used again.
+    A layer that a saved project already has is used again. A new one lets the image shine through
+    and takes the place of the map's layer, which is hidden until the painting goes.
 
     Raises:
         ConcordError: the VRT cannot be opened.
     """
+    opacity = OPACITY
     shown = next((x for x in project.mapLayers().values() if x.source() == vrt), None)
-    if shown is None:
+    if shown is not None:
+        opacity = shown.opacity()
+    else:
         shown = QgsRasterLayer(vrt, tr("{name} (painted)").format(name=below.name()), "gdal")
         if not shown.isValid():
             raise ConcordError(tr("Cannot open {path} as a raster.").format(path=vrt))
@@ -69,9 +74,18 @@ def show(vrt: str, below: QgsRasterLayer, entries: list, project: QgsProject) ->
         node = project.layerTreeRoot().findLayer(below.id())
         parent = node.parent() if node is not None else project.layerTreeRoot()
         parent.insertLayer(parent.children().index(node) if node is not None else 0, shown)
+        set_visible(below.id(), False, project)
     colour(shown, below, entries)
+    shown.setOpacity(opacity)  # it belongs to the renderer, which is a new one
     refresh(shown)
     return shown
+
+
+def set_visible(layer_id: str, on: bool, project: QgsProject) -> None:
+    """Check or uncheck a layer in the layer tree, where it is there."""
+    node = project.layerTreeRoot().findLayer(layer_id)
+    if node is not None:
+        node.setItemVisibilityChecked(on)
 
 
 def colour(shown: QgsRasterLayer, below: QgsRasterLayer, entries: list) -> None:

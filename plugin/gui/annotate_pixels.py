@@ -26,9 +26,9 @@ class Pixels:
     def __init__(self, panel):
         self._panel = panel
         self._painting = None
-        self._shown = ""  # id of the layer that shows it
+        self._shown = self._below = ""  # ids of the layer that shows it and of the map's own
         self._saving = False
-        self._leaving: list = []  # (layer id, painting) that go in a moment
+        self._leaving: list = []  # (layer id, the map's, painting) that go in a moment
 
     @property
     def layer(self) -> QgsRasterLayer | None:
@@ -55,7 +55,7 @@ class Pixels:
                 text = tr("{n} painted steps that were not saved are back.")
                 panel.say(text.format(n=self._painting.journal.place))
         shown = painting.show(self._painting.vrt, self.layer, panel.classes.entries, panel.project)
-        self._shown = shown.id()
+        self._shown, self._below = shown.id(), self.layer.id()
 
     def layer_changed(self) -> None:
         """Another raster was chosen; what is painted on the old one stays on disk."""
@@ -202,14 +202,15 @@ class Pixels:
     def _remove(self) -> None:
         """Take the painting off the map and off the disk, a moment later: when the project is just
         removing layers, to remove another one would crash QGIS."""
-        self._leaving.append((self._shown, self._painting))
+        self._leaving.append((self._shown, self._below, self._painting))
         self._painting, self._shown = None, ""
         QTimer.singleShot(0, self._let_go)
 
     def _let_go(self) -> None:
         project = QgsProject.instance()  # the panel may be gone already
         while self._leaving:
-            shown, done = self._leaving.pop()
+            shown, below, done = self._leaving.pop()
+            painting.set_visible(below, True, project)
             if project.mapLayer(shown) is not None:
                 project.removeMapLayer(shown)
             done.forget()

@@ -150,6 +150,17 @@ def test_nothing_painted_leaves_no_layer_and_no_file(panel, class_path, qtbot):
     assert not any(painting.is_painting(x) for x in QgsProject.instance().mapLayers().values())
 
 
+def test_the_image_shines_through_and_the_map_comes_back(panel, qtbot):
+    own = panel.raster.currentLayer()
+    node = QgsProject.instance().layerTreeRoot().findLayer(own.id())
+    panel.touch.wish("brush")
+    layer = QgsProject.instance().mapLayer(panel.pixels._shown)
+    assert layer.opacity() < 1 and not node.isVisible()
+    panel._stop()
+    panel.destination.kind.setCurrentIndex(0)
+    qtbot.waitUntil(node.isVisible, timeout=5000)
+
+
 def test_the_painting_is_no_map_to_paint_on(panel):
     panel.touch.wish("brush")
     names = [panel.raster.itemText(i) for i in range(panel.raster.count())]
