@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
-from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject
+from qgis.core import (
+    QgsApplication,
+    QgsMapLayer,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProject,
+)
+from qgis.PyQt import sip
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,6 +25,20 @@ def pytest_configure(config) -> None:
         raise pytest.UsageError(
             "Run 'make setup-dev' once; the link .build/plugins/concord is missing."
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_outlives_qgis(qgis_app):
+    """A layer that the interpreter frees after QGIS has gone takes the whole run down with it.
+
+    Exceptions that pass through QGIS are never freed, nor are the layers that their frames hold.
+    """
+    yield
+    QgsProject.instance().clear()
+    gc.collect()
+    for thing in gc.get_objects():
+        if isinstance(thing, QgsMapLayer) and not sip.isdeleted(thing) and sip.ispyowned(thing):
+            sip.delete(thing)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from ..bridge import capture
 from ..bridge.feedback import progress_of
 from ..bridge.text import tr
 from ..engine import packages
-from ..engine.errors import ConcordError
+from ..engine.errors import Cancelled, ConcordError
 from . import checks
 
 
@@ -84,6 +84,9 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
             return False, reason
         # Not QGIS's own check: it opens every raster as a layer, which reads pixels on the main
         # thread and leaves statistics beside the user's file.
+        problem = checks.told_password(parameters)
+        if problem:
+            return False, problem
         for definition in self.parameterDefinitions():
             problem = checks.parameter_problem(
                 definition, parameters.get(definition.name()), context
@@ -99,6 +102,7 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
         self._values, self._refusal = {}, None
         try:
             checks.require_destinations(self, parameters, context)
+            self._new = checks.new_files(self, parameters)
             self._values = self.capture(parameters, context)
         except ConcordError as error:
             # Raised a moment later: QGIS answers a failure here with a sentence of its own.
@@ -112,6 +116,8 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
                 raise self._refusal
             return self.compute(self._values, parameters, context, feedback, progress)
         except ConcordError as error:
+            if isinstance(error, Cancelled):
+                checks.take_back(self._new)
             raise QgsProcessingException(str(error)) from error
         except MemoryError as error:
             raise QgsProcessingException(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 
@@ -18,12 +19,23 @@ from qgis.core import (
     QgsProperty,
 )
 
-from ..bridge import capture
+from ..bridge import campaign_db, capture
 from ..bridge.text import tr
 from ..engine import files
 from ..engine.errors import ConcordError
 
 EMPTY = (None, "")
+
+
+def told_password(parameters) -> str:
+    """A sentence when STORE tells a password: Processing would keep it in its history."""
+    if not campaign_db.holds_password(parameters.get("STORE") or ""):
+        return ""
+    return tr(
+        "STORE holds a password, which Processing would keep in its history; keep it in an "
+        "authentication configuration of QGIS (Settings, Options, Authentication), make a "
+        "PostgreSQL connection with that, and give its name."
+    )
 
 
 def parameter_problem(definition, value, context) -> str:
@@ -110,6 +122,24 @@ def require_destinations(algorithm, parameters, context) -> None:
             )
         named[place] = name
         files.require_writable(text)
+
+
+def new_files(algorithm, parameters) -> list:
+    """Destinations that are files and are not there yet."""
+    texts = (
+        destination_text(parameters.get(definition.name()))
+        for definition in algorithm.destinationParameterDefinitions()
+    )
+    return [text for text in texts if text and not os.path.lexists(text)]
+
+
+def take_back(paths: list) -> None:
+    """Remove files that a cancelled run had finished, with what GDAL keeps beside them."""
+    for path in paths:
+        for own in (path, f"{path}.aux.xml"):
+            if os.path.isfile(own):
+                with contextlib.suppress(OSError):
+                    os.unlink(own)
 
 
 def _inputs(algorithm, parameters, context) -> list:

@@ -35,6 +35,21 @@ class CreateCampaign(ConcordAlgorithm):
     )
 
     def define(self):
+        self._places()
+        self._people()
+        self._sampling()
+        self._known_answers()
+        self._rules()
+        self._number("SEED", "Seed", 0, 0, "The same seed plans the same campaign.")
+        self._text("TITLE", "Title", "Shown to everybody.", "Campaign")
+        self._text(
+            "STORE", "Store",
+            "A new .gpkg file, or a PostgreSQL connection of QGIS: NAME or NAME/SCHEMA.",
+        )  # fmt: skip
+        self.add_report(suffix="json")
+        self.addOutput(QgsProcessingOutputString("STORE", tr("Store")))
+
+    def _places(self):
         self.add_rasters("IMAGERY", "Imagery", "What annotators look at; the first gives the grid.")
         self.add(
             QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True),
@@ -46,58 +61,59 @@ class CreateCampaign(ConcordAlgorithm):
             ),
             "Polygons whose boxes become tasks instead of a chip grid.",
         )
-        self.add(
-            QgsProcessingParameterString("TAXONOMY", tr("Taxonomy")),
+        self._text(
+            "TAXONOMY", "Taxonomy",
             "Id of a class scheme or a JSON file; it stays fixed for the campaign.",
-        )
+        )  # fmt: skip
         self._number("CHIP_SIZE", "Chip size", 256, 8, "Pixels along one side of a task.")
-        self.add(
-            QgsProcessingParameterString("ANNOTATORS", tr("Annotators")),
+
+    def _people(self):
+        self._text(
+            "ANNOTATORS", "Annotators",
             "Names, separated by semicolons; in PostgreSQL these are database roles.",
-        )
-        self.add(
-            QgsProcessingParameterString("REVIEWERS", tr("Reviewers"), "", optional=True),
-            "Names of the people who settle doubtful tasks.",
-        )
-        self.add(
-            QgsProcessingParameterString("LEAD", tr("Lead"), "lead", optional=True),
-            "Who runs the campaign; in PostgreSQL that is the role of the connection.",
-        )
+        )  # fmt: skip
+        self._text("REVIEWERS", "Reviewers", "Names of the people who settle doubtful tasks.", "")
+        self._text(
+            "LEAD", "Lead",
+            "Who runs the campaign; in PostgreSQL that is the role of the connection.", "lead",
+        )  # fmt: skip
         self._number("COPIES", "Copies", 3, 1, "People who label the same task.")
-        self._number(
-            "OVERLAP", "Overlap", 1.0, 0, "Share of tasks with all copies; the others get one.",
-            most=1.0, real=True,
-        )  # fmt: skip
-        self._sampling()
-        self.add(
-            QgsProcessingParameterRasterLayer("GOLD", tr("Gold"), optional=True),
-            "Known answers (0 where nothing is known); such tasks test everybody, unseen.",
-        )
-        self._number(
-            "GOLD_SHARE", "Gold share", 0.1, 0, "Share of tasks that test people.",
-            most=1.0, real=True,
-        )  # fmt: skip
+        self._share("OVERLAP", "Overlap", 1.0,
+                    "Share of tasks with all copies; the others get one.")  # fmt: skip
         self.add(
             QgsProcessingParameterBoolean("POOL", tr("Hand out on demand"), False, optional=True),
             "Whoever asks next gets a task; off, every task is assigned in advance.",
         )
+
+    def _known_answers(self):
+        self.add(
+            QgsProcessingParameterRasterLayer("GOLD", tr("Gold"), optional=True),
+            "Known answers (0 where nothing is known); such tasks test everybody, unseen.",
+        )
+        self._text(
+            "GOLD_TAXONOMY", "Taxonomy of the gold raster",
+            "Id of its class scheme, when that is not the campaign's; its classes are moved to "
+            "the campaign's, and what is lost is said.", "",
+        )  # fmt: skip
+        self._share("GOLD_SHARE", "Gold share", 0.1, "Share of tasks that test people.")
+
+    def _rules(self):
         self._number("STAGES", "Review stages", 1, 0, "0 to 3 reviews before sealing.", most=3)
         self.add(
             QgsProcessingParameterEnum(
-                "REVEAL",
-                tr("Others' work is shown after"),
-                list(_REVEAL),
-                False,
-                "seal",
-                True,
+                "REVEAL", tr("Others' work is shown after"), list(_REVEAL), False, "seal", True,
                 True,
             ),
             "seal: when the task is sealed; submission: when one has submitted it oneself.",
-        )
-        self._number(
-            "MIN_AGREEMENT", "Agreement to seal", 0.8, 0,
-            "Tasks whose mean agreement reaches this may be sealed without a review.",
-            most=1.0, real=True,
+        )  # fmt: skip
+        text = "Tasks whose mean agreement reaches this may be sealed without a review."
+        self._share("MIN_AGREEMENT", "Agreement to seal", 0.8, text)
+        text = "Their mean posterior must reach this, too; 0 asks nothing."
+        self._share("MIN_POSTERIOR", "Posterior to seal", 0.0, text)
+        self._text(
+            "COSTS", "Cost per class",
+            "What a mistake costs, as class=cost;class=cost; classes left out cost 1. Tasks whose "
+            "doubt is about dear classes come first in the queue.", "",
         )  # fmt: skip
         self._number(
             "TOLERANCE", "Edge tolerance", 1, 0,
@@ -107,14 +123,14 @@ class CreateCampaign(ConcordAlgorithm):
             "MINUTES", "Minutes per task", 10.0, 0.1,
             "A first guess for the estimate of hours; measured times replace it.", real=True,
         )  # fmt: skip
-        self._number("SEED", "Seed", 0, 0, "The same seed plans the same campaign.")
-        self.add(QgsProcessingParameterString("TITLE", tr("Title"), "Campaign", optional=True))
-        self.add(
-            QgsProcessingParameterString("STORE", tr("Store")),
-            "A new .gpkg file, or a PostgreSQL connection of QGIS: NAME or NAME/SCHEMA.",
-        )
-        self.add_report(suffix="json")
-        self.addOutput(QgsProcessingOutputString("STORE", tr("Store")))
+
+    def _text(self, name, title, text, default=None):
+        """A text; one with a default may be left out."""
+        optional = default is not None
+        self.add(QgsProcessingParameterString(name, tr(title), default, optional=optional), text)
+
+    def _share(self, name, title, default, text):
+        self._number(name, title, default, 0, text, most=1.0, real=True)
 
     def _number(self, name, title, default, least, text, most=None, real=False):
         kinds = QgsProcessingParameterNumber.Type
@@ -175,6 +191,8 @@ class CreateCampaign(ConcordAlgorithm):
             reveal=text("REVEAL") or "seal", seed=number("SEED"), tolerance=number("TOLERANCE"),
             min_agreement=self.parameterAsDouble(parameters, "MIN_AGREEMENT", context),
             minutes=self.parameterAsDouble(parameters, "MINUTES", context),
+            min_posterior=self.parameterAsDouble(parameters, "MIN_POSTERIOR", context),
+            costs=text("COSTS"), gold_taxonomy=text("GOLD_TAXONOMY").strip(),
         )  # fmt: skip
         return {
             "wishes": wishes,

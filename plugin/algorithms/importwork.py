@@ -23,9 +23,10 @@ class ImportWork(ConcordAlgorithm):
     TITLE = "Import an annotator's work"
     GROUP = ("campaign", "Campaign")
     HELP = (
-        "Cuts a class raster, a polygon layer with a field class, a COCO file with polygons or a "
-        "CVAT file to the tasks of one annotator and saves or submits them. In COCO and CVAT the "
-        "image's name ends in the task's number. Submitted and sealed tasks are left alone."
+        "Cuts a class raster, a polygon layer with a field class, a COCO file or a CVAT file "
+        "(polygons or run-length masks) to the tasks of one annotator and saves or submits them. "
+        "In COCO and CVAT the image's name ends in the task's number. Submitted and sealed tasks "
+        "are left alone."
     )
 
     def define(self):
@@ -50,7 +51,7 @@ class ImportWork(ConcordAlgorithm):
         )  # fmt: skip
         self.add(
             QgsProcessingParameterFile("FILE", tr("COCO or CVAT file"), optional=True),
-            "A COCO .json with polygons or a CVAT for images .xml.",
+            "A COCO .json or a CVAT for images .xml, with polygons or masks as run lengths.",
         )
         self.add(
             QgsProcessingParameterString("FROM", tr("Taxonomy of the raster"), "", optional=True),
@@ -64,7 +65,7 @@ class ImportWork(ConcordAlgorithm):
         self.addOutput(QgsProcessingOutputNumber("TASKS", tr("Tasks")))
 
     def capture(self, parameters, context):
-        from ..bridge import campaign_db, campaign_store
+        from ..bridge import campaign_db
 
         given = [n for n in ("RASTER", "POLYGONS", "FILE") if parameters.get(n) not in (None, "")]
         if len(given) != 1:
@@ -76,9 +77,9 @@ class ImportWork(ConcordAlgorithm):
             source = self.parameterAsSource(parameters, "POLYGONS", context)
             if source is None or source.fields().indexOf("class") < 0:
                 raise ConcordError("The polygons have no field class; add it with the class codes.")
-            with campaign_store.Store(where, person) as store:
-                crs = store.settings.grid.crs
-            shapes = capture.features_as_json(source, crs, context, ("class",))
+            # The campaign's CRS is asked for in compute: a store may keep one waiting.
+            found = capture.features_of(source, ("class",))
+            shapes = (found, source.sourceCrs(), context.transformContext(), source.sourceName())
         return {
             "where": where, "person": person, "kind": given[0], "shapes": shapes,
             "raster": self.raster(parameters, "RASTER", context),
@@ -121,7 +122,9 @@ class ImportWork(ConcordAlgorithm):
         if values["kind"] == "RASTER":
             return imports.of_raster(values["raster"], windows, grid, scheme)
         if values["kind"] == "POLYGONS":
-            shapes = [(shape, attributes["class"]) for shape, attributes in values["shapes"]]
+            found, crs, transforms, name = values["shapes"]
+            moved = capture.as_json(found, crs, grid.crs, transforms, name)
+            shapes = [(shape, attributes["class"]) for shape, attributes in moved]
             scheme.check({c for _, c in shapes if isinstance(c, int)}, "The polygon layer")
             return imports.of_shapes([s for s in shapes if isinstance(s[1], int)], windows, grid)
         read = imports.of_cvat if values["file"].lower().endswith(".xml") else imports.of_coco

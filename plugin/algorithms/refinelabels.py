@@ -74,6 +74,11 @@ class RefineLabels(ConcordAlgorithm):
             "A class raster that is right where it has a class and 0 elsewhere; the engine auto "
             "learns from it in place of the map.",
         )
+        self.add_advanced(
+            QgsProcessingParameterString("MODEL", tr("Model to ask"), "auto", optional=True),
+            "A trained model that the engine auto asks where errors are no noise: auto for "
+            "a bundled one that fits image and classes, none, an id or a file.",
+        )
         executor = QgsProcessingParameterString("EXECUTOR", tr("Executor"), "local", optional=True)
         self.add_advanced(
             executor, "local for one thread, local:4 for four; the result is the same."
@@ -120,6 +125,7 @@ class RefineLabels(ConcordAlgorithm):
             "scale": self.parameterAsDouble(parameters, "SCALE", context) or None,
             "reference": self.raster(parameters, "REFERENCE", context),
             "examples": self.raster(parameters, "EXAMPLES", context),
+            "model": self.parameterAsString(parameters, "MODEL", context) or "auto",
             "smallest": self.parameterAsInt(parameters, "MMU", context),
             "objects": self.parameterAsBoolean(parameters, "KEEP_OBJECTS", context),
             "executor": self.parameterAsString(parameters, "EXECUTOR", context) or "local",
@@ -132,7 +138,8 @@ class RefineLabels(ConcordAlgorithm):
         from ..engine.refine import page, run
 
         asked = ("image", "labels", "output", "engine", "unsure", "protect", "margin", "bands")
-        more = ("scale", "taxonomy", "reference", "examples", "smallest", "objects", "executor")
+        more = ("scale", "taxonomy", "reference", "examples", "model", "smallest", "objects",
+                "executor")  # fmt: skip
         summary, scheme, proposals = run.refine(
             **{name: values[name] for name in asked + more}, progress=progress
         )

@@ -37,6 +37,11 @@ class Address:
         return f"Address({self.kind}, {shown}, {self.schema})"
 
 
+def holds_password(text: str) -> bool:
+    """True for a store's text that tells a password, which must not be kept anywhere."""
+    return re.search(r"\bpassword\s*=|://[^/@\s]*:[^/@\s]*@", str(text)) is not None
+
+
 def address(store: str) -> Address:
     """What STORE means; runs on the main thread, because it asks QGIS for the connection.
 
@@ -58,8 +63,9 @@ def address(store: str) -> Address:
     known = metadata.connections() if metadata is not None else {}
     name, _, schema = text.partition("/")
     if name not in known:
+        shown = "that was given" if holds_password(text) else text
         raise ConcordError(
-            f"The store {text} is neither a .gpkg file nor a PostgreSQL connection of QGIS; "
+            f"The store {shown} is neither a .gpkg file nor a PostgreSQL connection of QGIS; "
             "choose a GeoPackage or make the connection in the browser panel first."
         )
     uri = QgsDataSourceUri(known[name].uri())
@@ -141,7 +147,7 @@ class ServerDatabase:
 
     kind = "server"
 
-    def __init__(self, target: str, schema: str):
+    def __init__(self, target: str, schema: str, patience: float = 0.0):
         try:
             import psycopg2
         except ImportError as error:
@@ -149,13 +155,16 @@ class ServerDatabase:
                 "PostgreSQL needs the Python package psycopg2; install it or use a GeoPackage."
             ) from error
         self._driver, self._target, self.schema = psycopg2, target, schema
+        self._patience = int(1000 * patience)  # ms; 0 waits for ever
         self._lasting = None
         self._depth = 0
         self._connect()
 
     def _connect(self) -> None:
         try:
-            self._lasting = self._driver.connect(self._target, connect_timeout=10)
+            self._lasting = self._driver.connect(
+                self._target, connect_timeout=10, tcp_user_timeout=self._patience
+            )
         except self._driver.OperationalError as error:
             first = str(error).strip().splitlines()[0]
             raise ConcordError(
@@ -163,6 +172,10 @@ class ServerDatabase:
             ) from error
         self._lasting.autocommit = True
         self._do("select set_config('search_path', :path, false)", {"path": self._path()})
+        if self._patience:
+            self._do(
+                "select set_config('statement_timeout', :ms, false)", {"ms": str(self._patience)}
+            )
 
     def _path(self) -> str:
         return '"' + self.schema.replace('"', '""') + '", public'
@@ -219,6 +232,11 @@ class ServerDatabase:
             return ConcordError(text)
         if code == "42501":
             return ConcordError(f"Your database role may not do this ({text}); ask the lead.")
+        if code in ("57014", "55P03"):  # given up while somebody else held the rows
+            return ConcordError(
+                f"The database did not answer within {self._patience / 1000:g} s; nothing was "
+                "changed, try again in a moment."
+            )
         if code in ("42P01", "42883", "3F000"):  # no such table, function or schema
             return ConcordError(
                 f"The schema {self.schema} holds no campaign that you may enter; choose another "
@@ -254,8 +272,12 @@ class ServerDatabase:
         self._lasting.close()
 
 
-def connect(where: Address, create: bool = False):
-    """Open the database of an address; safe outside the main thread."""
+def connect(where: Address, create: bool = False, patience: float = 0.0):
+    """Open the database of an address; safe outside the main thread.
+
+    ``patience``: seconds after which a server gives a statement up, 0 for never. A GeoPackage
+    that another program writes to is waited for 20 s in any case.
+    """
     if where.kind == "file":
         return FileDatabase(where.target, create)
-    return ServerDatabase(where.target, where.schema)
+    return ServerDatabase(where.target, where.schema, patience)

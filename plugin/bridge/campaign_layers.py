@@ -24,20 +24,14 @@ from qgis.core import (
 )
 
 from ..engine import rasters
+from ..engine.campaign import drawings
 from ..engine.errors import ConcordError
 from . import labels, layers
 from .campaign_db import Address
-from .campaign_store import Store, TaskRow, Vote
+from .campaign_looks import TaskRow, Vote
+from .campaign_store import Store
 from .capture import qgis_crs
 from .text import tr
-
-STATES = (
-    ("open", "#b0b7bd", "Open"),
-    ("voted", "#e0a100", "Everybody has submitted"),
-    ("reviewed", "#4f7cac", "Reviewed"),
-    ("sealed", "#2e9e5b", "Sealed"),
-)
-NOBODY = ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O")
 
 
 def bounds_of(store: Store, task: TaskRow) -> QgsRectangle:
@@ -62,6 +56,31 @@ def add_imagery(store: Store, project: QgsProject) -> list:
     return missing
 
 
+def imagery(store: Store, project: QgsProject) -> list:
+    """The campaign's images that are open, the first one on top."""
+    opened = {layer.source(): layer for layer in project.mapLayers().values()}
+    return [opened[path] for path in store.settings.imagery if path in opened]
+
+
+def lift(layer, project: QgsProject) -> None:
+    """Put a layer on top of the project: places must not vanish below the imagery."""
+    root = project.layerTreeRoot()
+    node = root.findLayer(layer.id()) if layer is not None else None
+    if node is not None and root.children()[0].name() != node.name():
+        root.insertChildNode(0, node.clone())
+        node.parent().removeChildNode(node)
+
+
+def show_states(layer: QgsVectorLayer, view: dict) -> None:
+    """Bring the tasks on the map up to date: how many in each state, how many hours are left."""
+    hours = view["hours_left"]
+    text = tr("Tasks, about {h:.1f} h left").format(h=hours) if view["left"] else tr("Tasks, done")
+    layer.setName(text)
+    layer.setRenderer(_states(view["tasks"]))
+    layer.triggerRepaint()
+    layer.emitStyleChanged()
+
+
 def task_layer(store_text: str, where: Address, table: str = "task") -> QgsVectorLayer:
     """The tasks as a layer coloured by state; an annotator sees places, not who is right."""
     title = tr("Tasks")
@@ -81,25 +100,27 @@ def task_layer(store_text: str, where: Address, table: str = "task") -> QgsVecto
     return layer
 
 
-def _states() -> QgsCategorizedSymbolRenderer:
+def _states(counts: dict | None = None) -> QgsCategorizedSymbolRenderer:
     categories = []
-    for key, colour, title in STATES:
+    for key, (colour, title) in drawings.STATES.items():
         symbol = QgsFillSymbol.createSimple(
-            {"color": _faint(colour), "outline_color": colour, "outline_width": "0.5"}
+            {"color": _faint(colour, key), "outline_color": colour, "outline_width": "0.5"}
         )
-        categories.append(QgsRendererCategory(key, symbol, tr(title)))
+        label = tr(title) if counts is None else f"{tr(title)} ({counts.get(key, 0)})"
+        categories.append(QgsRendererCategory(key, symbol, label))
     return QgsCategorizedSymbolRenderer("state", categories)
 
 
-def _faint(colour: str) -> str:
+def _faint(colour: str, state: str) -> str:
+    """Open tasks are not filled: who labels must see the image as it is."""
     r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"{r},{g},{b},50"
+    return f"{r},{g},{b},{0 if state == 'open' else 50}"
 
 
 def label_layer(store: Store, project: QgsProject, folder: Path) -> QgsVectorLayer:
     """The one label layer of this person in this campaign, made when it is not there yet."""
     stem = re.sub(r"\W+", "-", f"{store.settings.title} {store.me}").strip("-").lower()
-    path = Path(folder) / f"{stem}-{store.value('id')[:8]}.gpkg"
+    path = Path(folder) / f"{stem}-{store.ident[:8]}.gpkg"
     for layer in project.mapLayers().values():
         if layer.source().partition("|")[0] == str(path):
             return layer
@@ -177,35 +198,23 @@ def restore(layer: QgsVectorLayer, store: Store, task: TaskRow, vote: Vote | Non
     return len(found)
 
 
-def show_votes(store: Store, task: TaskRow, folder: Path, project: QgsProject,
-               blind: bool = True) -> list:  # fmt: skip
-    """All votes on a task as layers of one group; blind, they are named A, B, C.
+def show_votes(store: Store, task: TaskRow, votes: list, project: QgsProject) -> list:
+    """The votes on a task (`campaign_desk.Shown`) as layers of one group, the first one visible.
 
     Returns:
-        [(title, person, mask)] in the order shown.
+        the layers, in the order shown.
     """
     group = tr("Votes on task {n}").format(n=task.id)
     hide_votes(project)
-    votes = store.votes(task.id)
-    if blind:  # an order that does not follow the names
-        votes.sort(key=lambda v: (v.mask.astype(np.int64).sum() * 7919 % 104729, v.person))
-    shown = []
-    grid = store.settings.grid.sub(task.window)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    for letter, vote in zip(NOBODY, votes):
-        title = tr("Vote {x}").format(x=letter) if blind else vote.person
-        path = Path(folder) / f"vote-{store.value('id')[:8]}-{task.id}-{letter}.tif"
-        rasters.write(
-            path, vote.mask, grid, names=["class"], nodata=0, categories=store.scheme.names,
-            colours=store.scheme.colours,
-        )  # fmt: skip
-        layers.add_raster(path, title, "classes", project, store.scheme, group,
-                          visible=letter == "A")  # fmt: skip
-        shown.append((title, vote.person, vote.mask))
+    made = [
+        layers.add_raster(vote.path, vote.title, "classes", project, store.scheme, group,
+                          visible=place == 0)
+        for place, vote in enumerate(votes)
+    ]  # fmt: skip
     node = project.layerTreeRoot().findGroup(group)
     if node is not None:
         node.setCustomProperty("concord/votes", True)
-    return shown
+    return made
 
 
 def hide_votes(project: QgsProject) -> None:
@@ -218,10 +227,10 @@ def hide_votes(project: QgsProject) -> None:
 
 
 def merged(votes, codes) -> np.ndarray:
-    """The majority of some votes (title, person, mask); 255 where they tie."""
+    """The majority of some votes; 255 where they tie."""
     from ..engine.consensus import aggregate
 
-    masks = [mask for _title, _person, mask in votes]
+    masks = [vote.mask for vote in votes]
     if len(masks) == 1:
         return masks[0]
     return aggregate.of_arrays(masks, codes, "majority")[0]

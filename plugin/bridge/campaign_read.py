@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..engine import jobs
 from ..engine.campaign.results import Gathered
 from ..engine.progress import SILENT, Progress
 from .campaign_db import Address
@@ -9,9 +10,14 @@ from .campaign_store import Store
 
 
 def gather(where: Address, progress: Progress = SILENT) -> Gathered:
-    """Read a campaign as its lead sees it; safe outside the main thread."""
-    with Store(where) as store:
-        return of_store(store, progress)
+    """Read a campaign as its lead sees it; outside the main thread, where a cancel is answered
+    also while the store keeps one waiting."""
+
+    def read() -> Gathered:
+        with Store(where) as store:
+            return of_store(store, progress)
+
+    return jobs.answered(read, progress)
 
 
 def of_store(store: Store, progress: Progress = SILENT) -> Gathered:

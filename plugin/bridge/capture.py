@@ -101,31 +101,43 @@ def qgis_crs(text: str) -> QgsCoordinateReferenceSystem:
     return crs
 
 
-def features_as_json(source, crs: str, context, attributes=()) -> list:
-    """[(GeoJSON geometry in ``crs``, {attribute: value})] of a Processing feature source."""
+def features_of(source, attributes=()) -> list:
+    """[(QgsGeometry in the source's CRS, {attribute: value})], without empty geometries."""
     names = [field.name() for field in source.fields()]
     wanted = [name for name in attributes if name in names]
-    transform = QgsCoordinateTransform(
-        source.sourceCrs(), qgis_crs(crs), context.transformContext()
-    )
-    moved = source.sourceCrs().isValid() and source.sourceCrs() != qgis_crs(crs)
+    return [
+        (feature.geometry(), {name: feature[name] for name in wanted})
+        for feature in source.getFeatures()
+        if not feature.geometry().isEmpty()
+    ]
+
+
+def as_json(features, source_crs, crs: str, transform_context, name: str) -> list:
+    """What `features_of` gave, as GeoJSON geometries in ``crs``; safe outside the main thread."""
+    target = qgis_crs(crs)
+    transform = QgsCoordinateTransform(source_crs, target, transform_context)
+    moved = source_crs.isValid() and source_crs != target
     found = []
-    for feature in source.getFeatures():
-        geometry = feature.geometry()
-        if geometry.isEmpty():
-            continue
+    for geometry, attributes in features:
         if moved:
-            _move(geometry, transform, source)
-        found.append((json.loads(geometry.asJson(9)), {name: feature[name] for name in wanted}))
+            _move(geometry, transform, name)
+        found.append((json.loads(geometry.asJson(9)), attributes))
     return found
 
 
-def _move(geometry: QgsGeometry, transform: QgsCoordinateTransform, source) -> None:
+def features_as_json(source, crs: str, context, attributes=()) -> list:
+    """[(GeoJSON geometry in ``crs``, {attribute: value})] of a Processing feature source."""
+    features = features_of(source, attributes)
+    transforms = context.transformContext()
+    return as_json(features, source.sourceCrs(), crs, transforms, source.sourceName())
+
+
+def _move(geometry: QgsGeometry, transform: QgsCoordinateTransform, name: str) -> None:
     try:
         geometry.transform(transform)
     except QgsCsException as error:
         raise ConcordError(
-            f"The layer {source.sourceName()} has coordinates that do not exist in its CRS; check "
+            f"The layer {name} has coordinates that do not exist in its CRS; check "
             "which CRS it was given."
         ) from error
 

@@ -1,8 +1,9 @@
 """From one class scheme to another, with what is lost on the way.
 
-Every class is described by the covers it stands for (water, trees, crops ...). A class goes to the
-one class of the other scheme that stands for all its covers and as few others as possible; where
-none does, to the one that stands for most of them, and that is said; else it has no place there.
+Every class is described by the covers it stands for (water, trees, crops ...), the main one first.
+A class goes to the one class of the other scheme that stands for its main cover (if none does, for
+any of its covers), for most of its covers, and for as few others as possible; what that class does
+not stand for is said. A class whose covers the other scheme does not have has no place there.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def between(source: Taxonomy, target: Taxonomy) -> Crosswalk:
     codes: dict = {}
     nowhere, partly = [], []
     for code, covers in concepts[source.id].items():
-        best = _best(set(covers), theirs)
+        best = _best(covers, theirs)
         name = source.name(int(code))
         if best is None:
             nowhere.append(f"{name} has no place in {target.title} and becomes ignored (255).")
@@ -75,14 +76,15 @@ def between(source: Taxonomy, target: Taxonomy) -> Crosswalk:
     return Crosswalk(source, target, codes, (*nowhere, *partly, *_merged(source, target, codes)))
 
 
-def _best(covers: set, theirs: dict) -> int | None:
-    """The class with most of the covers, then the fewest others, then the lowest code."""
+def _best(covers: list, theirs: dict) -> int | None:
+    """The class with the main cover, then most of them, the fewest others, the lowest code."""
+    wanted = set(covers)
     found = [
-        (-len(covers & other), len(other - covers), code)
+        (covers[0] not in other, -len(wanted & other), len(other - wanted), code)
         for code, other in theirs.items()
-        if covers & other
+        if wanted & other
     ]
-    return min(found)[2] if found else None
+    return min(found)[3] if found else None
 
 
 def _merged(source: Taxonomy, target: Taxonomy, codes: dict) -> list:

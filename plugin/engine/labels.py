@@ -60,12 +60,16 @@ class ClassRaster:
 
     def codes(self, progress=None) -> list:
         """Every code that occurs, sorted, found by windows."""
+        return sorted(self.shares(progress))
+
+    def shares(self, progress=None) -> dict:
+        """{code: share of all pixels} of the codes that occur, counted by windows."""
         counts = np.zeros(256, np.int64)
         for tile in self.grid.tiles(1024):
             if progress is not None:
                 progress.check()
             counts += np.bincount(self.read(tile.core).ravel(), minlength=256)
-        return [int(code) for code in np.flatnonzero(counts)]
+        return {int(code): float(counts[code] / counts.sum()) for code in np.flatnonzero(counts)}
 
     def taxonomy(self, given: str = "", codes=None) -> Taxonomy:
         """The class scheme, see ``taxonomy.of_raster``."""

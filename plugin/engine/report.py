@@ -24,7 +24,7 @@ p.note{background:#fff6df;padding:.5em .8em}
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: text, a table (header and rows), pictures (caption and PNG bytes)."""
+    """A part of a page: text, a table (header and rows), pictures (caption and PNG), drawings."""
 
     title: str
     text: str = ""
@@ -32,6 +32,7 @@ class Section:
     rows: tuple = ()
     pictures: tuple = ()
     notes: tuple = ()
+    drawings: tuple = ()  # (caption, SVG text whose words are escaped already)
 
 
 def _cell(value) -> str:
@@ -65,6 +66,11 @@ def _section(section: Section) -> str:
                 f'<figure><img alt="{text}" src="data:image/png;base64,{data}">'
                 f"<figcaption>{text}</figcaption></figure>"
             )
+        parts.append("</div>")
+    if section.drawings:
+        parts.append('<div class="row">')
+        for caption, svg in section.drawings:
+            parts.append(f'<figure role="img" aria-label="{html.escape(caption)}">{svg}</figure>')
         parts.append("</div>")
     return "\n".join(parts)
 

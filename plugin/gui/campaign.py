@@ -150,12 +150,22 @@ class CampaignPanel(Panel):
         self._report_path = ""
 
     def _campaign_opened(self) -> None:
+        # Whoever comes next must not see how the others did.
+        self.numbers.hide()
+        self.people.fill([])
+        self.open_report.hide()
         self.from_store.setChecked(self.campaign.store is not None)
         self.refresh()
+
+    def store_boxes(self) -> list:
+        """The sections that wait when the store does not answer."""
+        sections = (getattr(self, name, None) for name in ("campaign", "work", "review"))
+        return [section.box for section in sections if section is not None]
 
     def release(self) -> None:
         """Also let go of the store."""
         self.work.release()
+        self.review.release()
         self.campaign.close()
         super().release()
 

@@ -6,11 +6,15 @@ from pathlib import Path
 
 from qgis.core import QgsDataSourceUri, QgsProviderRegistry
 from qgis.PyQt.QtCore import QObject, pyqtSignal
-from qgis.PyQt.QtWidgets import QFileDialog, QInputDialog, QMenu, QPushButton, QToolButton
+from qgis.PyQt.QtWidgets import QFileDialog, QPushButton
 
 from ..bridge import layers, settings
+from ..bridge.campaign_calls import StoreCalls
 from ..bridge.text import tr
+from ..engine.errors import ConcordError
+from .campaign_people import Members
 from .lists import Table
+from .panel import box_of
 from .widgets import choice, form, note, row, side_by_side
 
 REMEMBERED = "campaigns"
@@ -24,18 +28,24 @@ def _shown(text: str) -> str:
     return tr("{name} on {host}").format(name=uri.database(), host=uri.host() or uri.service())
 
 
-class StoreSection(QObject):
+class StoreSection(Members, QObject):
     """Opens a store for the panel it belongs to; `opened` is emitted when it changes."""
 
     opened = pyqtSignal()
 
     def __init__(self, panel):
-        super().__init__(panel)
+        QObject.__init__(self, panel)
         self.panel = panel
         self.store = None
         self.text = ""
+        self.people_of: list = []  # (name, role, kind) of everybody in the open campaign
         self._tasks = ""
+        self.calls = StoreCalls(self)
+        self.calls.failed.connect(panel.fail)
+        self.calls.lost.connect(self._lost)
+        self.calls.waiting.connect(self._waiting)
         column = panel.section(tr("Campaign"))
+        self.box = box_of(column)
         layout = form()
         self.combo = choice()
         self.combo.activated.connect(lambda _index: self._chosen())
@@ -62,25 +72,6 @@ class StoreSection(QObject):
         column.addWidget(self.people)
         self.reload()
 
-    def _more(self) -> QToolButton:
-        """What a lead does now and then."""
-        button = QToolButton()
-        button.setText(tr("More"))
-        button.setToolTip(tr("Copies to take away, and who takes part"))
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(button)
-        for text, act in (
-            (tr("Copy for an annotator…"), self._ask_copy),
-            (tr("Merge a copy…"), self._ask_merge),
-            (tr("Add an annotator…"), self._ask_add),
-            (tr("Let an annotator go…"), self._ask_drop),
-        ):
-            action = menu.addAction(text)
-            action.triggered.connect(lambda _on=False, a=act: self.panel._guarded(a))
-        button.setMenu(menu)
-        button.setEnabled(False)
-        return button
-
     def reload(self, chosen: str = "") -> None:
         """List what was used before and the connections of QGIS."""
         metadata = QgsProviderRegistry.instance().providerMetadata("postgres")
@@ -95,39 +86,72 @@ class StoreSection(QObject):
             self.combo.addItem(_shown(chosen), chosen)
         self.combo.setCurrentIndex(max(0, self.combo.findData(chosen or self.text)))
 
-    def open(self, text: str, person: str = "") -> None:
-        """Open a store; bad news leaves the panel without one. Raises ConcordError."""
-        from ..bridge import campaign_db
-        from ..bridge.campaign_store import Store
+    def ask(self, work, done, failed=None) -> None:
+        """Do `work()` with the store off this thread, then `done(its answer)` here.
+
+        A second click while the store has not answered the first one is no second wish.
+        """
+        self.calls.start(work, lambda answer: self.panel._guarded(lambda: done(answer)), failed)
+
+    def open(self, text: str, person: str = "", then=None) -> None:
+        """Open a store; bad news leaves the panel without one. Raises ConcordError for its text."""
+        from ..bridge import campaign_db, campaign_desk
 
         self.close()
         if not text:
             self.opened.emit()
             return
-        where = campaign_db.address(text)
-        self.store, self.text = Store(where, person), text
+        try:
+            where = campaign_db.address(text)
+        except ConcordError:
+            self.opened.emit()
+            raise
+
+        def entered(found) -> None:
+            self._entered(text, where, found)
+            if then is not None:
+                then()
+
+        self.ask(lambda: campaign_desk.enter(where, person), entered, self.opened.emit)
+
+    def _entered(self, text: str, where, found) -> None:
+        self.store, self.text, self.people_of = found.store, text, found.people
         if where.kind == "file":
             settings.add_path(REMEMBERED, where.target)
         self.reload(text)
         self._list_people(where)
         self._show_tasks(where)
         self.more_button.setEnabled(self.store.role == "lead")
-        self.refresh()
+        self.show_overview(found.overview)
         self.opened.emit()
 
     def close(self) -> None:
-        """Let go of the store."""
-        if self.store is not None:
-            self.store.close()
-        self.store, self.text = None, ""
+        """Let go of the store; a call that is under way ends by itself."""
+        store = self.store
+        self.calls.drop(store.close if store is not None else lambda: None)
+        self.store, self.text, self.people_of = None, "", []
         self.state.hide()
         self.more_button.setEnabled(False)
         self.people.fill([])
         self.person.clear()
         self.person.setEnabled(False)
 
+    def _lost(self) -> None:
+        self.close()
+        self.reload()
+        self.opened.emit()
+
+    def _waiting(self, on: bool) -> None:
+        """Buttons rest while the store is slow to answer."""
+        for box in self.panel.store_boxes():
+            box.setEnabled(not on)
+        if on:
+            self.panel.say(tr("Waiting for the campaign store…"))
+        elif self.panel.status.text() == tr("Waiting for the campaign store…"):
+            self.panel.say("")
+
     def _list_people(self, where) -> None:
-        names = [name for name, _role, _kind in self.store.people()]
+        names = [name for name, _role, _kind in self.people_of]
         names = names if where.kind == "file" else [self.store.me]
         for name in names:
             self.person.addItem(name, name)
@@ -148,10 +172,15 @@ class StoreSection(QObject):
         return self.panel.project.mapLayer(self._tasks) if self._tasks else None
 
     def refresh(self) -> None:
-        """Show how far the campaign is."""
-        if self.store is None:
-            return
-        view = self.store.overview()
+        """Ask how far the campaign is, and show it."""
+        store = self.store
+        if store is not None:
+            self.ask(store.overview, self.show_overview)
+
+    def show_overview(self, view: dict) -> None:
+        """Show how far the campaign is, in words and on the map."""
+        from ..bridge import campaign_layers
+
         total = sum(view["tasks"].values())
         counts = tr("{title}: {n} tasks, {voted} voted, {reviewed} reviewed, {sealed} sealed.")
         text = counts.format(
@@ -171,7 +200,7 @@ class StoreSection(QObject):
         )  # fmt: skip
         layer = self.task_layer()
         if layer is not None:
-            layer.triggerRepaint()
+            campaign_layers.show_states(layer, view)
 
     def _chosen(self) -> None:
         text = self.combo.currentData()
@@ -200,82 +229,7 @@ class StoreSection(QObject):
         """Run `concord:createcampaign` and open what it made."""
 
         def done(outcome) -> None:
-            self.open(str(outcome.results["STORE"]))
-            self.panel.say(tr("The campaign is ready; send its file or connection to the others."))
+            ready = tr("The campaign is ready; send its file or connection to the others.")
+            self.open(str(outcome.results["STORE"]), then=lambda: self.panel.say(ready))
 
         self.panel.launch("concord:createcampaign", parameters, done)
-
-    # copies and people
-
-    def _annotators(self) -> list:
-        return [name for name, role, _kind in self.store.people() if role == "annotator"]
-
-    def _pick(self, title: str) -> str:
-        name, fine = QInputDialog.getItem(
-            self.panel, title, tr("Annotator"), self._annotators(), 0, False
-        )
-        return name if fine else ""
-
-    def _ask_copy(self) -> None:
-        name = self._pick(tr("Copy for an annotator"))
-        if not name:
-            return
-        path, _ = QFileDialog.getSaveFileName(
-            self.panel, tr("Save the copy"), f"{name}.gpkg", tr("Campaigns (*.gpkg)")
-        )
-        if path:
-            self.copy_for(name, path if path.lower().endswith(".gpkg") else path + ".gpkg")
-
-    def copy_for(self, name: str, path: str) -> None:
-        """Run `concord:copycampaign`."""
-
-        def done(outcome) -> None:
-            text = tr("{path} holds {n} tasks for {name}.")
-            self.panel.say(text.format(path=path, n=outcome.results["TASKS"], name=name))
-
-        parameters = {"STORE": self.text, "PERSON": name, "OUTPUT": path}
-        self.panel.launch("concord:copycampaign", parameters, done)
-
-    def _ask_merge(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self.panel, tr("Merge a copy"), "", tr("Campaigns (*.gpkg)")
-        )
-        if path:
-            self.merge(path)
-
-    def merge(self, path: str) -> None:
-        """Run `concord:mergecampaign`."""
-
-        def done(outcome) -> None:
-            self.refresh()
-            text = tr("{n} versions were added, {c} conflicts; both sides are kept.")
-            added, conflicts = outcome.results["ADDED"], outcome.results["CONFLICTS"]
-            self.panel.say(text.format(n=added, c=conflicts))
-
-        self.panel.launch("concord:mergecampaign", {"STORE": self.text, "INPUT": path}, done)
-
-    def _ask_add(self) -> None:
-        name, fine = QInputDialog.getText(self.panel, tr("Add an annotator"), tr("Name"))
-        if fine:
-            self.add(name)
-
-    def add(self, name: str) -> None:
-        """One more person takes part."""
-        from ..bridge import campaign_lead
-
-        made = campaign_lead.add_annotator(self.store, name)
-        self.open(self.text, self.store.me)
-        self.panel.say(tr("{name} takes part.").format(name=made))
-
-    def _ask_drop(self) -> None:
-        name = self._pick(tr("Let an annotator go"))
-        if name:
-            self.drop(name)
-
-    def drop(self, name: str) -> None:
-        """Somebody leaves; what they submitted stays."""
-        from ..bridge import campaign_lead
-
-        free = campaign_lead.drop_annotator(self.store, name)
-        self.refresh()
-        self.panel.say(tr("{name} has left; {n} tasks are free.").format(name=name, n=free))

@@ -1,174 +1,138 @@
-"""Planning a campaign in three pages: places, people, quality."""
+"""Planning a campaign in five pages: places, people, known answers, quality, store."""
 
 from __future__ import annotations
 
 from qgis.core import QgsMapLayerProxyModel
 from qgis.gui import QgsDoubleSpinBox, QgsFileWidget, QgsMapLayerComboBox, QgsSpinBox
 from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import (
-    QCheckBox,
     QComboBox,
+    QHeaderView,
     QLineEdit,
-    QPlainTextEdit,
+    QListWidget,
+    QTableWidget,
+    QTableWidgetItem,
     QWizard,
-    QWizardPage,
 )
 
-from ..bridge import layers, settings
 from ..bridge.text import tr
+from ..engine import crosswalk
+from ..engine import taxonomy as taxonomies
+from ..engine.errors import ConcordError
+from .campaign_pages import GUIDES, Page, PeoplePage, PlacesPage
+from .classes import swatch
 from .lists import lines_high
-from .widgets import ExtentChooser, choice, form, note, row, taxonomy_combo
+from .widgets import choice, row, taxonomy_combo
 
-SAMPLING = (
-    ("all", "Every chip"),
-    ("random", "Random chips"),
-    ("stratified", "The same number from every class of a map"),
-    ("uncertainty", "Where a raster of doubt is highest"),
-)
 REVEAL = (("seal", "When a task is sealed"), ("submission", "After one's own submission"))
 
 
-class _Page(QWizardPage):
-    """A form that says in one sentence what is missing."""
-
-    def __init__(self, title: str, text: str):
-        super().__init__()
-        self.setTitle(title)
-        self.setSubTitle(text)
-        self.form = form()
-        self.problem = note()
-        self.form.addRow(self.problem)
-        self.setLayout(self.form)
-
-    def says(self) -> str:
-        """What is missing, or nothing."""
-        return ""
-
-    def isComplete(self) -> bool:  # noqa: N802 (Qt's name)
-        text = self.says()
-        self.problem.setText(text)
-        return not text
+def _percent(most: float, value: float) -> QgsDoubleSpinBox:
+    box = QgsDoubleSpinBox()
+    box.setRange(0, most)
+    box.setDecimals(0)
+    box.setValue(value)
+    box.setClearValue(value)
+    box.setSuffix(" %")
+    return box
 
 
-class PlacesPage(_Page):
-    """What is looked at, which classes, which chips."""
+class KnownPage(Page):
+    """Known answers, and how strictly people are judged by them."""
 
-    def __init__(self, iface):
-        super().__init__(tr("Places"), tr("What annotators look at, and which places they label."))
-        from .campaign import LayerChecks
-
-        self.imagery = LayerChecks(layers.is_imagery, self.completeChanged.emit)
-        self.imagery.reload()
-        tip = tr("The first ticked image gives the grid; dates can be switched while labelling")
-        row(self.form, tr("&Images"), self.imagery, tip)
-        self.scheme = taxonomy_combo()
-        self.scheme.changed.connect(self.completeChanged.emit)
-        row(self.form, tr("&Classes"), self.scheme, tr("Fixed for the whole campaign"))
-        self.chip = QgsSpinBox()
-        self.chip.setRange(8, 4096)
-        self.chip.setValue(256)
-        self.chip.setClearValue(256)
-        row(self.form, tr("Chip &size"), self.chip, tr("Pixels along one side of a task"))
-        self.extent = ExtentChooser(iface.mapCanvas())
-        self.extent.combo.setCurrentIndex(self.extent.combo.findData(ExtentChooser.LAYER))
-        row(self.form, tr("A&rea"), self.extent, tr("Chips that lie wholly inside become places"))
-        self.sampling = choice()
-        for key, title in SAMPLING:
-            self.sampling.addItem(tr(title), key)
-        self.sampling.currentIndexChanged.connect(self._sampling_changed)
-        row(self.form, tr("Sam&pling"), self.sampling, tr("Which chips become tasks"))
-        self.count = QgsSpinBox()
-        self.count.setRange(0, 1_000_000)
-        self.count.setSpecialValueText(tr("All"))
-        self.count_label = row(self.form, tr("&Number"), self.count, tr("How many chips; 0 is all"))
-        self.guide = QgsMapLayerComboBox()
-        self.guide.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
-        self.guide_label = row(self.form, tr("&Guided by"), self.guide, tr("The map or raster"))
-        self._sampling_changed()
-
-    def _sampling_changed(self, *_) -> None:
-        method = self.sampling.currentData()
-        for widget in (self.count, self.count_label):
-            widget.setVisible(method != "all")
-        for widget in (self.guide, self.guide_label):
-            widget.setVisible(method in ("stratified", "uncertainty"))
-        self.completeChanged.emit()
-
-    def says(self) -> str:
-        if not self.imagery.layers():
-            return tr("Tick at least one image.")
-        if not self.scheme.value():
-            return tr("Choose a class scheme.")
-        if self.guide.isVisibleTo(self) and self.guide.currentLayer() is None:
-            return tr("Open the raster that guides the choice of places.")
-        return self.extent.problem()
-
-
-class PeoplePage(_Page):
-    """Who labels, who reviews, who leads."""
-
-    def __init__(self):
-        super().__init__(tr("People"), tr("One name a line. In PostgreSQL they are the roles."))
-        self.names = QPlainTextEdit()
-        lines_high(self.names, 5)
-        self.names.textChanged.connect(self.completeChanged.emit)
-        row(self.form, tr("&Annotators"), self.names, tr("Everybody who labels, one name a line"))
-        self.reviewers = QPlainTextEdit()
-        lines_high(self.reviewers, 2)
-        self.reviewers.textChanged.connect(self.completeChanged.emit)
-        row(self.form, tr("&Reviewers"), self.reviewers, tr("Who settles doubtful tasks"))
-        self.lead = QLineEdit(settings.annotator())
-        self.lead.textChanged.connect(self.completeChanged.emit)
-        row(self.form, tr("&Lead"), self.lead, tr("Who runs the campaign; labels nothing"))
-        self.copies = QgsSpinBox()
-        self.copies.setRange(1, 15)
-        self.copies.setValue(3)
-        self.copies.valueChanged.connect(self.completeChanged.emit)
-        row(self.form, tr("&Copies"), self.copies, tr("How many people label the same task"))
-        self.overlap = QgsSpinBox()
-        self.overlap.setRange(0, 100)
-        self.overlap.setValue(100)
-        self.overlap.setSuffix(" %")
-        row(self.form, tr("&Overlap"), self.overlap, tr("Share of tasks with all copies"))
-        self.pool = QCheckBox(tr("Whoever asks next gets a task"))
-        row(self.form, tr("&On demand"), self.pool, tr("Off: every task is assigned in advance"))
-
-    def people(self, box: QPlainTextEdit) -> list:
-        """The names in a box, without empty lines."""
-        return [line.strip() for line in box.toPlainText().splitlines() if line.strip()]
-
-    def says(self) -> str:
-        from ..engine.campaign.values import team
-        from ..engine.errors import ConcordError
-
-        names = self.people(self.names)
-        try:
-            team(names, self.people(self.reviewers), self.lead.text().strip())
-        except ConcordError as error:
-            return str(error)
-        if self.copies.value() > len(names):
-            return tr("{n} copies need {n} annotators; add names or lower the copies.").format(
-                n=self.copies.value()
-            )
-        return ""
-
-
-class QualityPage(_Page):
-    """Known answers, reviews, and where the campaign is kept."""
-
-    def __init__(self):
-        super().__init__(tr("Quality and store"), tr("How work is checked and where it is kept."))
+    def __init__(self, places):
+        super().__init__(
+            tr("Known answers"), tr("Tasks whose answer is known test everybody, unseen.")
+        )
+        self._places = places
         self.gold = QgsMapLayerComboBox()
         self.gold.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
         self.gold.setAllowEmptyLayer(True, tr("None"))
         self.gold.setLayer(None)
-        tip = tr("A class map that is right where it has a class; such tasks test people unseen")
+        self.gold.layerChanged.connect(lambda _layer: self._gold_changed())
+        tip = tr("A class map that is right where it has a class; left empty, nobody is tested")
         row(self.form, tr("&Gold map"), self.gold, tip)
-        self.share = QgsDoubleSpinBox()
-        self.share.setRange(0, 50)
-        self.share.setValue(10)
-        self.share.setSuffix(" %")
-        row(self.form, tr("Gold &share"), self.share, tr("Share of tasks that test people"))
+        self.scheme = taxonomy_combo(tr("The campaign's"))
+        self.scheme.changed.connect(self._gold_changed)
+        tip = tr("The class scheme of the gold map; its classes are moved to the campaign's")
+        self._of_gold = [self.scheme, row(self.form, tr("Its &classes"), self.scheme, tip)]
+        self.losses = QListWidget()
+        self.losses.setWordWrap(True)
+        self.losses.setAlternatingRowColors(True)
+        self.losses.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        tip = tr("What the gold map says and the campaign's classes cannot")
+        self._lost = row(self.form, tr("&Lost"), self.losses, tip)
+        self.share = _percent(50, 10)
+        tip = tr("Share of tasks that test people")
+        self._of_gold += [self.share, row(self.form, tr("Gold &share"), self.share, tip)]
+        self.tolerance = QgsSpinBox()
+        self.tolerance.setRange(0, 20)
+        self.tolerance.setValue(1)
+        self.tolerance.setSuffix(tr(" px"))
+        tip = tr("Pixels this near to an edge do not count when people are judged")
+        row(self.form, tr("&Edge tolerance"), self.tolerance, tip)
+        self._gold_changed()
+
+    def initializePage(self) -> None:  # noqa: N802 (Qt's name)
+        """The campaign's classes may have changed."""
+        self._gold_changed()
+
+    def _gold_changed(self) -> None:
+        known = self.gold.currentLayer() is not None
+        for widget in self._of_gold:
+            widget.setVisible(known)
+        walk = self._walk() if known else None
+        lost = walk.losses if walk else ()
+        self.losses.clear()
+        self.losses.addItems([loss[:1].upper() + loss[1:] for loss in lost])
+        for widget in (self.losses, self._lost):
+            widget.setVisible(bool(lost))
+        self.completeChanged.emit()
+
+    def _walk(self):
+        """From the gold map's classes to the campaign's; None when they are the same, or no way."""
+        theirs, ours = self.scheme.value(), self._places.scheme.value()
+        if not theirs or not ours:
+            return None
+        try:
+            return crosswalk.between(taxonomies.load(theirs), taxonomies.load(ours))
+        except ConcordError:
+            return None
+
+    def says(self) -> str:
+        chosen = self.gold.currentLayer() is not None and self.scheme.value()
+        if chosen and self._walk() is None:
+            return tr("Choose classes for the gold map that have a way to the campaign's.")
+        return ""
+
+
+class QualityPage(Page):
+    """What must be reached before a task is sealed, and what a mistake costs."""
+
+    def __init__(self, places):
+        super().__init__(tr("Quality"), tr("When a task is good enough, and what a mistake costs."))
+        self._places = places
+        self._build_thresholds()
+        self.costs = QTableWidget(0, 2)
+        self.costs.setHorizontalHeaderLabels([tr("Class"), tr("Cost")])
+        header = self.costs.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.costs.verticalHeader().hide()
+        self.costs.setTabKeyNavigation(False)
+        lines_high(self.costs, 7)
+        tip = tr("What a mistake costs; tasks whose doubt is about dear classes come first in the "
+                 "lead's queue")  # fmt: skip
+        row(self.form, tr("C&osts"), self.costs, tip)
+
+    def _build_thresholds(self) -> None:
+        self.agreement = _percent(100, 80)
+        tip = tr("Tasks that reach this share of equal votes may be sealed without a review")
+        row(self.form, tr("&Agreement"), self.agreement, tip)
+        self.posterior = _percent(100, 0)
+        tip = tr("They must be this sure, too: the mean posterior of their pixels; 0 asks nothing")
+        row(self.form, tr("&Posterior"), self.posterior, tip)
         self.stages = QgsSpinBox()
         self.stages.setRange(0, 3)
         self.stages.setValue(1)
@@ -177,6 +141,44 @@ class QualityPage(_Page):
         for key, title in REVEAL:
             self.reveal.addItem(tr(title), key)
         row(self.form, tr("Others' &work is shown"), self.reveal, tr("Until then it is hidden"))
+
+    def initializePage(self) -> None:  # noqa: N802 (Qt's name)
+        """List the classes of the scheme that was chosen before."""
+        classes = taxonomies.load(self._places.scheme.value()).classes
+        if [self.costs.item(i, 0).text() for i in range(self.costs.rowCount())] == [
+            c.name for c in classes
+        ]:
+            return
+        self.costs.setRowCount(len(classes))
+        for line, entry in enumerate(classes):
+            item = QTableWidgetItem(swatch(QColor(entry.colour)), entry.name)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            item.setData(Qt.ItemDataRole.UserRole, entry.code)
+            item.setToolTip(entry.name)
+            self.costs.setItem(line, 0, item)
+            cost = QgsDoubleSpinBox()
+            cost.setRange(0, 100)
+            cost.setValue(1)
+            cost.setClearValue(1)
+            cost.setSingleStep(0.5)
+            cost.setAccessibleName(tr("Cost of {name}").format(name=entry.name))
+            self.costs.setCellWidget(line, 1, cost)
+
+    def costs_text(self) -> str:
+        """What COSTS gets: classes whose mistakes cost more or less than others."""
+        lines = range(self.costs.rowCount())
+        pairs = [
+            (self.costs.item(i, 0).data(Qt.ItemDataRole.UserRole),
+             self.costs.cellWidget(i, 1).value()) for i in lines
+        ]  # fmt: skip
+        return ";".join(f"{code}={cost:g}" for code, cost in pairs if cost != 1)
+
+
+class KeepPage(Page):
+    """What the campaign is called and where it is kept."""
+
+    def __init__(self):
+        super().__init__(tr("Store"), tr("Where tasks and votes are kept."))
         self.name = QLineEdit(tr("Campaign"))
         row(self.form, tr("&Title"), self.name, tr("Shown to everybody"))
         self.where = QComboBox()
@@ -228,38 +230,56 @@ class CampaignWizard(QWizard):
         self.setWindowTitle(tr("New campaign"))
         self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
-        self.places, self.people, self.quality = PlacesPage(iface), PeoplePage(), QualityPage()
-        for page in (self.places, self.people, self.quality):
+        self.places, self.people = PlacesPage(iface), PeoplePage()
+        self.known, self.quality = KnownPage(self.places), QualityPage(self.places)
+        self.keep = KeepPage()
+        for page in (self.places, self.people, self.known, self.quality, self.keep):
             self.addPage(page)
         self.setButtonText(QWizard.WizardButton.FinishButton, tr("Create"))
 
     def parameters(self) -> dict:
         """What was chosen, for the algorithm."""
-        places, people, quality = self.places, self.people, self.quality
-        method = places.sampling.currentData()
+        people, known, quality = self.people, self.known, self.quality
         values = {
-            "IMAGERY": places.imagery.layers(),
-            "TAXONOMY": places.scheme.value(),
-            "CHIP_SIZE": places.chip.value(),
-            "SAMPLING": method,
-            "SITES_COUNT": 0 if method == "all" else places.count.value(),
+            **self._where(),
             "ANNOTATORS": ";".join(people.people(people.names)),
             "REVIEWERS": ";".join(people.people(people.reviewers)),
             "LEAD": people.lead.text().strip(),
             "COPIES": people.copies.value(),
             "OVERLAP": people.overlap.value() / 100,
             "POOL": people.pool.isChecked(),
-            "GOLD_SHARE": quality.share.value() / 100,
+            "MIN_AGREEMENT": quality.agreement.value() / 100,
+            "MIN_POSTERIOR": quality.posterior.value() / 100,
+            "TOLERANCE": known.tolerance.value(),
+            "COSTS": quality.costs_text(),
             "STAGES": quality.stages.value(),
             "REVEAL": quality.reveal.currentData(),
-            "TITLE": quality.name.text().strip(),
-            "STORE": quality.store(),
+            "TITLE": self.keep.name.text().strip(),
+            "STORE": self.keep.store(),
         }
-        if places.extent.value() is not None:
-            values["EXTENT"] = places.extent.value()
-        if method in ("stratified", "uncertainty"):
+        if known.gold.currentLayer() is not None:
+            values["GOLD"] = known.gold.currentLayer()
+            values["GOLD_SHARE"] = known.share.value() / 100
+            values["GOLD_TAXONOMY"] = known.scheme.value()
+        return values
+
+    def _where(self) -> dict:
+        """Imagery, classes and places."""
+        places = self.places
+        method = places.sampling.currentData()
+        values = {
+            "IMAGERY": places.imagery.layers(),
+            "TAXONOMY": places.scheme.value(),
+            "SAMPLING": method,
+            "SITES_COUNT": 0 if method == "all" else places.count.value(),
+        }
+        if places.polygons:
+            values["SITES"] = places.sites.currentLayer()
+        else:
+            values["CHIP_SIZE"] = places.chip.value()
+            if places.extent.value() is not None:
+                values["EXTENT"] = places.extent.value()
+        if method in GUIDES:
             key = "STRATA" if method == "stratified" else "UNCERTAINTY"
             values[key] = places.guide.currentLayer()
-        if quality.gold.currentLayer() is not None:
-            values["GOLD"] = quality.gold.currentLayer()
         return values

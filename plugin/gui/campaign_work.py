@@ -32,7 +32,7 @@ class WorkSection(QObject):
         self._layer_id = ""
         self.seconds = 0.0
         self._group = panel.section(tr("My work"))
-        self._box = box_of(self._group)
+        self.box = box_of(self._group)
         self._build()
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
@@ -48,6 +48,9 @@ class WorkSection(QObject):
         column.addWidget(self.next_button)
         self.status = note()
         column.addWidget(self.status)
+        self.dates = note()
+        self.dates.hide()
+        column.addWidget(self.dates)
         layout = form()
         self.confidence = QSlider(Qt.Orientation.Horizontal)
         self.confidence.setRange(0, 100)
@@ -78,7 +81,7 @@ class WorkSection(QObject):
         self._leave()
         self._put_away()
         mine = self.store is not None and self.store.role == "annotator"
-        self._box.setVisible(mine)
+        self.box.setVisible(mine)
 
     def _put_away(self) -> None:
         """Whoever comes next at this desk must not see the labels of the one before."""
@@ -92,6 +95,7 @@ class WorkSection(QObject):
     def _leave(self) -> None:
         self.task = None
         self._clock.stop()
+        self.show_dates([])
         self._show()
 
     def _tick(self) -> None:
@@ -113,36 +117,58 @@ class WorkSection(QObject):
 
     def next_task(self) -> None:
         """Lock the next task, zoom to it, open imagery and my label layer."""
-        from ..bridge import campaign_layers
+        from ..bridge import campaign_desk
 
         store = self.store
-        task = store.next_task()
+        self.stores.ask(lambda: campaign_desk.next_task(store), self._laid_out)
+
+    def _laid_out(self, desk) -> None:
+        from ..bridge import campaign_layers
+
+        store, task = self.store, desk.task
+        self.stores.show_overview(desk.overview)
         if task is None:
             self._leave()
-            self.stores.refresh()
             self.panel.say(tr("You have no more tasks. Thank you."))
             return
         project = self.panel.project
         missing = campaign_layers.add_imagery(store, project)
-        folder = settings.output_folder(project)
-        self.layer = campaign_layers.label_layer(store, project, folder)
-        kept = store.latest(task.id)
-        self._layer_id = self.layer.id()
-        campaign_layers.restore(self.layer, store, task, kept)
-        self.task, self.seconds = task, float(kept.seconds) if kept else 0.0
+        campaign_layers.lift(self.stores.task_layer(), project)
+        self._open_labels()
+        campaign_layers.lift(self.layer, project)
+        campaign_layers.restore(self.layer, store, task, desk.kept)
+        self.task, self.seconds = task, float(desk.kept.seconds) if desk.kept else 0.0
         self.flag.setCurrentIndex(0)
         self.reason.clear()
-        self._zoom(campaign_layers.bounds_of(store, task))
+        self.show_dates(desk.clear)
+        self.zoom(campaign_layers.bounds_of(store, task))
         self.panel.iface.setActiveLayer(self.layer)
         self._clock.start()
         self._show()
-        self.panel.say(missing[0] if missing else self._returned(task.id))
+        returned = tr("Returned: {why}").format(why=desk.returned) if desk.returned else ""
+        self.panel.say(missing[0] if missing else returned)
 
-    def _returned(self, task: int) -> str:
-        why = self.store.returned_because(task)
-        return tr("Returned: {why}").format(why=why) if why else ""
+    def _open_labels(self) -> None:
+        from ..bridge import campaign_layers
 
-    def _zoom(self, box) -> None:
+        project = self.panel.project
+        folder = settings.output_folder(project)
+        self.layer = campaign_layers.label_layer(self.store, project, folder)
+        self._layer_id = self.layer.id()
+
+    def show_dates(self, dates: list) -> None:
+        """Say how clear each date of the imagery is at this task."""
+        words = []
+        for d in dates:
+            text = tr("{date}: {p:.0f} % clear") if d.known else tr("{date}: clouds unknown")
+            text = tr("{date}: no data") if d.share is None else text
+            words.append(text.format(date=d.date, p=100 * (d.share or 0)))
+        self.dates.setText(" · ".join(words))
+        self.dates.setToolTip("\n".join(f"{d.date}: {d.method}" for d in dates))
+        self.dates.setVisible(bool(words))
+
+    def zoom(self, box) -> None:
+        """Show a box of the campaign's CRS on the map, with a margin."""
         from ..bridge.capture import qgis_crs
 
         canvas = self.panel.iface.mapCanvas()
@@ -161,9 +187,7 @@ class WorkSection(QObject):
 
         project = self.panel.project
         if self.layer is None or project.mapLayer(self._layer_id) is None:
-            folder = settings.output_folder(project)
-            self.layer = campaign_layers.label_layer(self.store, project, folder)
-            self._layer_id = self.layer.id()
+            self._open_labels()
         if self.layer.isEditable() and not self.layer.commitChanges(False):
             raise ConcordError(tr("Your labels could not be saved; see the layer's messages."))
         return campaign_layers.work_of(self.layer, self.store, self.task, project)
@@ -178,18 +202,28 @@ class WorkSection(QObject):
 
     def save(self) -> None:
         """Keep a version in the store."""
+        store, number, extras = self.store, self.task.id, self._extras()
         mask, shapes = self._work()
-        number = self.store.save(self.task.id, mask, shapes, **self._extras())
-        self.panel.say(tr("Version {n} is kept.").format(n=number))
+        self.stores.ask(
+            lambda: store.save(number, mask, shapes, **extras),
+            lambda version: self.panel.say(tr("Version {n} is kept.").format(n=version)),
+        )
 
     def submit(self) -> None:
-        """Hand the task in and ask for the next one."""
+        """Hand the task in."""
+        store, number, extras = self.store, self.task.id, self._extras()
         mask, shapes = self._work()
-        number = self.task.id
-        self.store.submit(number, mask, shapes, **self._extras())
-        self._leave()
-        self.stores.refresh()
-        self.panel.say(tr("Task {n} is submitted.").format(n=number))
+
+        def work() -> dict:
+            store.submit(number, mask, shapes, **extras)
+            return store.overview()
+
+        def done(view: dict) -> None:
+            self._leave()
+            self.stores.show_overview(view)
+            self.panel.say(tr("Task {n} is submitted.").format(n=number))
+
+        self.stores.ask(work, done)
 
     def release(self) -> None:
         """Stop the clock."""

@@ -196,11 +196,11 @@ class PathCombo(QWidget):
             self.add(path)
 
 
-def taxonomy_combo() -> PathCombo:
-    """Class schemes: the raster's own, the bundled ones, files."""
+def taxonomy_combo(own: str = "") -> PathCombo:
+    """Class schemes: the raster's own (or what `own` calls it), the bundled ones, files."""
 
     def items():
-        yield tr("From the layer"), ""
+        yield own or tr("From the layer"), ""
         for name in settings.taxonomies():
             yield (Path(name).stem if name.endswith(".json") else name), name
 

@@ -101,6 +101,8 @@ BAD = [
     ({"SAMPLING": "stratified"}, "STRATA"),
     ({"SAMPLING": "uncertainty"}, "UNCERTAINTY"),
     ({"STORE": "somewhere"}, "neither a .gpkg file nor"),
+    ({"COSTS": "lava=2"}, "The cost 'lava=2' is not understood"),
+    ({"MIN_POSTERIOR": 1.5}, "MIN_POSTERIOR"),
     ({"EXTENT": "0,10,0,10 [EPSG:32632]"}, "does not overlap"),
 ]
 

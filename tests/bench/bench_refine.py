@@ -145,9 +145,8 @@ def bench_nlcd_without_examples(folder: Path) -> dict:
 def bench_nlcd_with_examples(folder: Path) -> dict:
     """`auto` taught by the 1 m map of seven chips, scored on the eighth, each chip in turn."""
     from concord.plugin.engine.grid import Window
-    from concord.plugin.engine.refine.auto import AutoEngine
+    from concord.plugin.engine.refine import engines
     from concord.plugin.engine.refine.guards import Guards, decide
-    from concord.plugin.engine.refine.segments import default_scale
     from concord.plugin.engine.refine.source import ArraySource
 
     bands, nlcd, truth, columns = _strip()
@@ -156,7 +155,8 @@ def bench_nlcd_with_examples(folder: Path) -> dict:
         taught = truth.copy()
         taught[:, own] = 0
         source = ArraySource(bands, nlcd, (2, 3, 5))
-        engine = AutoEngine(ArraySource(bands, taught, (2, 3, 5)), default_scale(1.0))
+        examples = ArraySource(bands, taught, (2, 3, 5))
+        engine = engines.engine_of("auto", 1.0, examples=examples)
         engine.prepare(source)
         patch = source.patch(Window(own.start, 0, 256, 256))
         after, _ = decide(patch, engine.propose(patch), Guards(margin=MARGIN))

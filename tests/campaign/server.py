@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from qgis.core import QgsDataSourceUri
+from qgis.core import QgsDataSourceUri, QgsProviderRegistry
 
 
 def password(user: str) -> str:
@@ -35,6 +35,7 @@ class Server:
 
     def __init__(self):
         self.bin = programs()
+        self._named: list = []
         self.port = _free_port()
         # PostgreSQL refuses to run as root, and its own user must be able to enter the folder.
         self._as_root = os.geteuid() == 0
@@ -86,6 +87,16 @@ class Server:
         uri.setDataSource(schema, "task", "geom", "", "id")
         return uri.uri()
 
+    def connection(self, name: str, user: str = "postgres") -> str:
+        """A connection that QGIS knows by this name, which is returned; it keeps the password."""
+        metadata = QgsProviderRegistry.instance().providerMetadata("postgres")
+        uri = QgsDataSourceUri()
+        uri.setConnection("127.0.0.1", str(self.port), "gis", user, password(user))
+        kept = {"saveUsername": True, "savePassword": True}
+        metadata.saveConnection(metadata.createConnection(uri.uri(False), kept), name)
+        self._named.append(name)
+        return name
+
     def allow(self, *users: str) -> None:
         """Give roles their passwords."""
         for user in users:
@@ -93,5 +104,7 @@ class Server:
             self.psql("gis", f"alter role \"{name}\" password '{password(user)}'")
 
     def stop(self) -> None:
+        for name in self._named:
+            QgsProviderRegistry.instance().providerMetadata("postgres").deleteConnection(name)
         self._do("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -100,7 +100,7 @@ def test_the_algorithms_take_the_store(labelled, scene, run_algorithm, server):
     enter, _ = labelled
     store = enter.where.target
     if enter.kind == "server":
-        store = server.uri(schema=enter.where.schema)
+        store = f"{server.connection('lead of the test')}/{enter.where.schema}"
     folder = scene["folder"]
     result = run_algorithm(
         "concord:consensus",

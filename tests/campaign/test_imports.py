@@ -65,6 +65,26 @@ def test_polygons_with_a_class(enter, run_algorithm):
     assert json.loads(kept.shapes)["features"][0]["properties"] == {"class": 3}
 
 
+def test_polygons_of_another_crs_are_moved_to_the_campaign(enter, run_algorithm):
+    from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsProject
+
+    there = QgsCoordinateReferenceSystem("EPSG:4326")
+    move = QgsCoordinateTransform(
+        QgsCoordinateReferenceSystem("EPSG:32632"), there, QgsProject.instance()
+    )
+    layer = QgsVectorLayer("MultiPolygon?crs=EPSG:4326&field=class:integer", "w", "memory")
+    feature = QgsFeature(layer.fields())
+    shape = QgsGeometry.fromRect(QgsRectangle(500000, 5399840, 500320, 5400000))
+    shape.transform(move)
+    shape.convertToMultiType()
+    feature.setGeometry(shape)
+    feature["class"] = 3
+    layer.dataProvider().addFeature(feature)
+    assert run(run_algorithm, enter, POLYGONS=layer, SUBMIT=False)["TASKS"] == 1
+    kept = enter("ana").latest(1)
+    assert (kept.mask[:16] == 3).all() and (kept.mask[16:] == 0).all()
+
+
 def test_coco_polygons_in_chip_pixels(enter, run_algorithm, scene):
     content = {
         "images": [{"id": 7, "file_name": "chips/task-6.png", "width": 32, "height": 32}],
@@ -84,6 +104,73 @@ def test_coco_polygons_in_chip_pixels(enter, run_algorithm, scene):
     content["categories"][0]["name"] = "lava"
     path.write_text(json.dumps(content).replace("task-6", "task-7"))
     with pytest.raises(QgsProcessingException, match="'lava'"):
+        run(run_algorithm, enter, FILE=str(path))
+
+
+def test_coco_run_lengths_of_both_forms_as_pycocotools_writes_them(enter, run_algorithm, scene):
+    from pycocotools import mask as oracle
+
+    rng = np.random.default_rng(4)
+    masks = {6: np.kron(rng.random((8, 8)) < 0.4, np.ones((4, 4), bool)),
+             7: rng.random((32, 32)) < 0.5}  # fmt: skip
+    packed = {k: oracle.encode(np.asfortranarray(m.astype(np.uint8))) for k, m in masks.items()}
+    loose, value, length = [], 0, 0
+    for pixel in masks[7].T.ravel():
+        if int(pixel) != value:
+            loose.append(length)
+            value, length = int(pixel), 0
+        length += 1
+    loose.append(length)
+    size = [32, 32]
+    segmentations = {6: {"size": size, "counts": packed[6]["counts"].decode()},
+                     7: {"size": size, "counts": loose}}  # fmt: skip
+    content = {
+        "images": [{"id": k, "file_name": f"task-{k}.png"} for k in masks],
+        "categories": [{"id": 2, "name": "trees"}],
+        "annotations": [
+            {"id": k, "image_id": k, "category_id": 2, "iscrowd": 1, "segmentation": s}
+            for k, s in segmentations.items()
+        ],
+    }  # fmt: skip
+    path = scene["folder"] / "rle.json"
+    path.write_text(json.dumps(content))
+    assert run(run_algorithm, enter, FILE=str(path))["TASKS"] == 2
+    for task, drawn in masks.items():
+        (vote,) = enter().votes(task)
+        assert np.array_equal(vote.mask, np.where(drawn, 2, 0))
+    shapes = json.loads(enter().votes(6)[0].shapes)["features"]
+    area = sum(QgsGeometry.fromWkt(_wkt(f["geometry"])).area() for f in shapes)
+    assert area == pytest.approx(masks[6].sum() * 100)
+    content["annotations"] = [
+        {"id": 1, "image_id": 8, "category_id": 2, "segmentation": {"size": [64, 64], "counts": []}}
+    ]
+    content["images"] = [{"id": 8, "file_name": "task-8.png"}]
+    path.write_text(json.dumps(content))
+    with pytest.raises(QgsProcessingException, match="a mask of another size"):
+        run(run_algorithm, enter, FILE=str(path))
+
+
+def _wkt(geometry) -> str:
+    rings = ", ".join(
+        "(" + ", ".join(f"{x} {y}" for x, y in ring) + ")" for ring in geometry["coordinates"]
+    )
+    return f"Polygon({rings})"
+
+
+def test_cvat_masks_as_run_lengths(enter, run_algorithm, scene):
+    xml = (
+        '<annotations><version>1.1</version><image id="0" name="5.png" width="32" height="32">'
+        '<mask label="water" source="manual" rle="1, 2, 1, 4" left="4" top="6" width="4" '
+        'height="2"/></image></annotations>'
+    )
+    path = scene["folder"] / "masks.xml"
+    path.write_text(xml)
+    assert run(run_algorithm, enter, FILE=str(path))["TASKS"] == 1
+    (vote,) = enter().votes(5)
+    assert vote.mask[6:8, 4:8].tolist() == [[0, 1, 1, 0], [1, 1, 1, 1]]
+    assert vote.mask.astype(bool).sum() == 6
+    path.write_text(xml.replace('left="4"', 'left="30"').replace("5.png", "9.png"))
+    with pytest.raises(QgsProcessingException, match="a mask outside its image"):
         run(run_algorithm, enter, FILE=str(path))
 
 

@@ -25,7 +25,7 @@ def hand_in(store, boxes):
     task = store.next_task()
     drawn = {task.id: [([[[c, r], [c + w, r], [c + w, r + h], [c, r + h], [c, r]]], code)
                        for c, r, w, h, code in boxes]}  # fmt: skip
-    found = imports._burned(drawn, {task.id: task.window}, store.settings.grid)
+    found = imports._painted(drawn, {task.id: task.window}, store.settings.grid)
     mask, shapes = found[task.id]
     store.submit(task.id, mask, shapes)
     return task.id

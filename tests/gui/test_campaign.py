@@ -1,82 +1,43 @@
 """The Campaign panel with a store: plan, label, review, seal, consensus."""
 
+# ruff: noqa: F811 (fixtures are imported by name)
+
 from __future__ import annotations
 
-import numpy as np
-import pytest
-from osgeo import gdal
-from qgis.core import QgsGeometry, QgsProject, QgsRectangle
+from qgis.core import QgsProject
 
-from concord.plugin.bridge import labels
 from concord.plugin.gui.campaign import CampaignPanel
-from concord.plugin.gui.campaign_wizard import CampaignWizard
-from tests.gui.conftest import LEFT, PIXEL, SIDE, TOP, write_raster
-
-PEOPLE = ("ana", "ben", "cy")
-
-
-def finish(panel, qtbot):
-    qtbot.waitUntil(lambda: not panel.runner.busy, timeout=60_000)
-
-
-@pytest.fixture
-def store_path(provider, image_path, tmp_path):
-    """A campaign of four tasks with a known answer for one."""
-    from concord.plugin.bridge import campaign_create, campaign_db
-    from concord.plugin.engine.campaign import setup
-
-    known = np.zeros((SIDE, SIDE), np.uint8)
-    known[:32, :32] = 1
-    gold = write_raster(tmp_path / "gold.tif", known, kind=gdal.GDT_Byte)
-    wishes = setup.Wishes(
-        (image_path,), "water2", PEOPLE, chip=32, lead="lea", gold=gold, title="Test"
-    )
-    path = str(tmp_path / "campaign.gpkg")
-    campaign_create.create(campaign_db.address(path), setup.plan(wishes))
-    return path
-
-
-@pytest.fixture
-def panel(open_panel, store_path):
-    made = open_panel(CampaignPanel)
-    made.campaign.open(store_path)
-    return made
-
-
-def draw(layer, store, task, code):
-    """One label over the whole task, as the annotate panel would accept it."""
-    window = task.window
-    left, top = LEFT + window.col * PIXEL, TOP - window.row * PIXEL
-    box = QgsRectangle(left, top - window.height * PIXEL, left + window.width * PIXEL, top)
-    labels.accept(layer, QgsGeometry.fromRect(box), layer.crs(), {"class": code},
-                  QgsProject.instance().transformContext())  # fmt: skip
-
-
-def label_everything(panel, name, code):
-    panel.campaign.open(panel.campaign.text, name)
-    for _ in range(4):
-        panel.work.next_task()
-        draw(panel.work.layer, panel.campaign.store, panel.work.task, code)
-        panel.work.submit()
+from tests.gui.campaign_steps import (  # noqa: F401
+    PEOPLE,
+    draw,
+    enter,
+    finish,
+    label_everything,
+    panel,
+    settle,
+    store_path,
+)
+from tests.gui.conftest import PIXEL, SIDE
 
 
 def test_without_a_campaign_the_panel_stays_small(open_panel):
     panel = open_panel(CampaignPanel)
-    assert not panel.work._box.isVisibleTo(panel) and not panel.review._box.isVisibleTo(panel)
+    assert not panel.work.box.isVisibleTo(panel) and not panel.review.box.isVisibleTo(panel)
     assert not panel.from_store.isVisibleTo(panel)
 
 
 def test_lead_and_annotator_see_their_own_part(panel):
-    assert panel.review._box.isVisibleTo(panel) and not panel.work._box.isVisibleTo(panel)
+    assert panel.review.box.isVisibleTo(panel) and not panel.work.box.isVisibleTo(panel)
     assert "4 tasks" in panel.campaign.state.text()
     assert panel.campaign.task_layer().featureCount() == 4
-    panel.campaign.open(panel.campaign.text, "ana")
-    assert panel.work._box.isVisibleTo(panel) and not panel.review._box.isVisibleTo(panel)
+    enter(panel, panel.campaign.text, "ana")
+    assert panel.work.box.isVisibleTo(panel) and not panel.review.box.isVisibleTo(panel)
 
 
 def test_next_task_opens_only_ones_own_labels(panel):
-    panel.campaign.open(panel.campaign.text, "ana")
+    enter(panel, panel.campaign.text, "ana")
     panel.work.next_task()
+    settle(panel)
     names = [layer.name() for layer in QgsProject.instance().mapLayers().values()]
     assert "Labels of ana" in names and not any("ben" in name for name in names)
     assert "scene" in names
@@ -86,22 +47,28 @@ def test_next_task_opens_only_ones_own_labels(panel):
 
 
 def test_submit_and_resume(panel, messages):
-    panel.campaign.open(panel.campaign.text, "ana")
+    enter(panel, panel.campaign.text, "ana")
     work = panel.work
     work.next_task()
+    settle(panel)
     number = work.task.id
     work.submit_button.click()
+    settle(panel)
     assert "no label yet" in messages()[-1]
     draw(work.layer, panel.campaign.store, work.task, 1)
     work.save_button.click()
-    panel.campaign.open(panel.campaign.text, "ana")
+    settle(panel)
+    enter(panel, panel.campaign.text, "ana")
     work.next_task()
+    settle(panel)
     assert work.task.id == number
     work.flag.setCurrentIndex(1)
     work.submit_button.click()
+    settle(panel)
     assert "reason for the flag" in messages()[-1]
     work.reason.setText("haze")
     work.submit_button.click()
+    settle(panel)
     assert work.task is None
     versions = panel.campaign.store.versions(number)
     assert [v[2] for v in versions] == ["saved", "submitted"]
@@ -111,13 +78,16 @@ def test_submit_and_resume(panel, messages):
 def test_labels_come_back_from_the_store_on_another_desk(panel, tmp_path):
     from concord.plugin.bridge import settings
 
-    panel.campaign.open(panel.campaign.text, "ana")
+    enter(panel, panel.campaign.text, "ana")
     panel.work.next_task()
+    settle(panel)
     draw(panel.work.layer, panel.campaign.store, panel.work.task, 1)
     panel.work.save()
+    settle(panel)
     settings.choose_folder(QgsProject.instance(), str(tmp_path / "elsewhere"))
-    panel.campaign.open(panel.campaign.text, "ana")
+    enter(panel, panel.campaign.text, "ana")
     panel.work.next_task()
+    settle(panel)
     assert panel.work.layer.featureCount() == 1
     feature = next(panel.work.layer.getFeatures())
     assert feature["class"] == 1 and feature["annotator"] == "ana"
@@ -126,29 +96,40 @@ def test_labels_come_back_from_the_store_on_another_desk(panel, tmp_path):
 def test_review_from_queue_to_seal_and_consensus(panel, qtbot, messages):
     for name, code in zip(PEOPLE, (1, 1, 2)):
         label_everything(panel, name, code)
-    panel.campaign.open(panel.campaign.text, "lea")
+    enter(panel, panel.campaign.text, "lea")
     review = panel.review
     review.find_button.click()
+    settle(panel)
     finish(panel, qtbot)
     assert review.queue.rowCount() == 4 and messages() == []
     assert [review.people.item(i, 0).text() for i in range(3)] == list(PEOPLE)
     assert review.people.item(0, 1).text() == "100.0 %"
     assert review.people.item(2, 1).text() == "0.0 %"
+    titles = [review.plots.combo.itemText(i) for i in range(review.plots.combo.count())]
+    assert "Agreement of pairs over time" in titles and review.plots.isVisibleTo(panel)
+    assert "cy against known answers, % of a row" in titles
+    assert any(title.startswith("Posterior and truth on known answers") for title in titles)
+    assert review.plots.picture.heightForWidth(300) > 100
     review.show_button.click()
-    titles = [title for title, _person, _mask in review.votes]
+    settle(panel)
+    titles = [vote.title for vote in review.votes]
     assert titles == ["Vote A", "Vote B", "Vote C"]
     group = QgsProject.instance().layerTreeRoot().findGroup(f"Votes on task {review.task.id}")
     assert len(group.findLayers()) == 3
     review.decision.setCurrentIndex(review.decision.findData("merge"))
     review.decide_button.click()
+    settle(panel)
     assert "reason" in messages()[-1]
     review.reason.setText("two of three")
     review.decide_button.click()
+    settle(panel)
     assert review.task.state == "reviewed"
     review.seal_button.click()
+    settle(panel)
     assert review.task.state == "sealed" and not review.decide_button.isEnabled()
     review.reason.setText("a pond was missed")
     review.unseal_button.click()
+    settle(panel)
     assert review.task.state == "reviewed"
     panel.refresh()
     assert panel.from_store.isChecked()
@@ -157,72 +138,57 @@ def test_review_from_queue_to_seal_and_consensus(panel, qtbot, messages):
     assert panel.people.rowCount() == 3
     names = {layer.name() for layer in QgsProject.instance().mapLayers().values()}
     assert {"Consensus", "Posterior", "Agreement"} <= names
+    enter(panel, panel.campaign.text, "ana")
+    assert panel.people.rowCount() == 0 and not panel.open_report.isVisibleTo(panel)
+    assert not panel.numbers.isVisibleTo(panel) and review.plots.combo.count() == 0
 
 
 def test_seal_all_that_people_agree_on(panel, qtbot, messages):
     for name in PEOPLE:
         label_everything(panel, name, 1)
-    panel.campaign.open(panel.campaign.text, "lea")
+    enter(panel, panel.campaign.text, "lea")
     panel.review.find_button.click()
+    settle(panel)
     finish(panel, qtbot)
     panel.review.agreed_button.click()
+    settle(panel)
     assert {t.state for t in panel.campaign.store.tasks()} == {"sealed"}
     assert "4 tasks are sealed" in panel.status.text()
     panel.review.agreed_button.click()
+    settle(panel)
     assert "No listed task" in messages()[-1]
 
 
 def test_return_needs_a_person_and_a_reason(panel, messages):
     for name in PEOPLE:
         label_everything(panel, name, 1)
-    panel.campaign.open(panel.campaign.text, "lea")
+    enter(panel, panel.campaign.text, "lea")
     review = panel.review
     review.show_queue([{"task": 1, "state": "voted", "entropy": 0.5, "agreement": 0.5}])
     review.show_votes()
+    settle(panel)
     review.return_button.click()
+    settle(panel)
     assert "reason" in messages()[-1]
     person = review.decision.currentData()
     review.reason.setText("edges")
     review.return_button.click()
-    panel.campaign.open(panel.campaign.text, person)
+    settle(panel)
+    enter(panel, panel.campaign.text, person)
     panel.work.next_task()
+    settle(panel)
     assert panel.work.task.id == 1
     assert panel.status.text() == "Returned: edges"
 
 
-def test_wizard_says_what_is_missing_and_makes_a_campaign(open_panel, image, qtbot, tmp_path):
-    panel = open_panel(CampaignPanel)
-    wizard = CampaignWizard(panel.iface, panel)
-    qtbot.addWidget(wizard)
-    places, people, quality = wizard.places, wizard.people, wizard.quality
-    assert places.says() == "Tick at least one image."
-    places.imagery.tick([image])
-    assert places.says() == "Choose a class scheme."
-    places.scheme.reload("water2")
-    places.chip.setValue(16)
-    assert places.isComplete()
-    people.names.setPlainText("ana\nAna\nben")
-    assert "same name" in people.says()
-    people.names.setPlainText("ana\nben")
-    assert "copies" in people.says()
-    people.copies.setValue(2)
-    people.lead.setText("lea")
-    assert people.isComplete()
-    assert "file" in quality.says()
-    quality.file.setFilePath(str(tmp_path / "new"))
-    assert quality.isComplete()
-    panel.campaign.create(wizard.parameters())
-    finish(panel, qtbot)
-    assert panel.campaign.store is not None, panel.status.text()
-    assert len(panel.campaign.store.tasks()) == 16 and panel.campaign.store.me == "lea"
-
-
 def test_the_next_person_at_the_desk_does_not_see_my_labels(panel):
-    panel.campaign.open(panel.campaign.text, "ana")
+    enter(panel, panel.campaign.text, "ana")
     panel.work.next_task()
+    settle(panel)
     draw(panel.work.layer, panel.campaign.store, panel.work.task, 1)
     panel.work.save()
-    panel.campaign.open(panel.campaign.text, "ben")
+    settle(panel)
+    enter(panel, panel.campaign.text, "ben")
     names = [layer.name() for layer in QgsProject.instance().mapLayers().values()]
     assert "Labels of ana" not in names
 
@@ -236,12 +202,16 @@ def test_copies_and_people(panel, qtbot, tmp_path, messages):
     finish(panel, qtbot)
     assert panel.status.text().startswith("0 versions were added")
     section.drop("cy")
+    settle(panel)
     assert "4 tasks are free" in panel.status.text()
     section.add("Dora")
+    settle(panel)
     assert section.person.findData("Dora") >= 0 and messages() == []
     section.open(section.text, "Dora")
+    settle(panel)
     assert not section.more_button.isEnabled()
     panel.work.next_task()
+    settle(panel)
     assert panel.work.task is not None
 
 
@@ -250,6 +220,30 @@ def test_missing_imagery_is_said_and_work_goes_on(panel, image_path):
 
     os.remove(image_path)
     QgsProject.instance().removeAllMapLayers()
-    panel.campaign.open(panel.campaign.text, "ana")
+    enter(panel, panel.campaign.text, "ana")
     panel.work.next_task()
+    settle(panel)
     assert "is missing" in panel.status.text() and panel.work.task is not None
+
+
+def test_agreed_is_not_enough_where_the_campaign_asks_for_a_posterior(panel, messages):
+    from dataclasses import replace
+
+    for name in PEOPLE:
+        label_everything(panel, name, 1)
+    enter(panel, panel.campaign.text, "lea")
+    store, review = panel.campaign.store, panel.review
+    store.settings = replace(store.settings, min_posterior=0.9)
+    doubt = {"task": 1, "state": "voted", "entropy": 0.5, "agreement": 1.0, "undecided": 0.0,
+             "flags": 0, "posterior": 0.8}  # fmt: skip
+    review.show_queue([doubt, {**doubt, "task": 2}])
+    review.agreed_button.click()
+    settle(panel)
+    assert messages()[-1].endswith(
+        "No listed task reaches 80 % agreement and 90 % posterior without a flag."
+    )
+    review.show_queue([doubt, {**doubt, "task": 2, "posterior": 0.95}])
+    review.agreed_button.click()
+    settle(panel)
+    assert [t.state for t in store.tasks()][:2] == ["voted", "sealed"]
+    assert store.events(2)[-1][5] == "at least 80 % agreement and 90 % posterior"

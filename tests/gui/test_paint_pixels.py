@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from osgeo import gdal
-from qgis.core import QgsGeometry, QgsPointXY, QgsProject, QgsRasterLayer, QgsRectangle
+from qgis.core import (
+    QgsGeometry,
+    QgsMapRendererParallelJob,
+    QgsPointXY,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRectangle,
+)
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtTest import QTest
 
@@ -148,6 +155,27 @@ def test_nothing_painted_leaves_no_layer_and_no_file(panel, class_path, qtbot):
     panel.raster.setLayer(None)
     qtbot.waitUntil(lambda: not list(qpath(class_path).glob("*concord-painting*")), timeout=5000)
     assert not any(painting.is_painting(x) for x in QgsProject.instance().mapLayers().values())
+
+
+def test_the_map_draws_the_last_step_each_time(panel, qtbot):
+    """The threads that draw have files open of their own; they must not show the step before."""
+    panel.touch.wish("brush")
+    canvas = panel._canvas
+    layer = QgsProject.instance().mapLayer(panel.pixels._shown)
+    layer.setOpacity(1)
+    settings = canvas.mapSettings()
+    settings.setLayers([layer])
+    colours = []
+    for key in (Qt.Key.Key_3, Qt.Key.Key_4, Qt.Key.Key_5, Qt.Key.Key_3, Qt.Key.Key_4):
+        QTest.keyClick(canvas, key)
+        drag(canvas, (10, 10), (30, 10))
+        job = QgsMapRendererParallelJob(settings)
+        job.start()
+        job.waitForFinished()
+        spot = place(canvas, 20, 10)
+        colours.append(job.renderedImage().pixelColor(spot).name())
+        assert colours[-1] == panel.classes.entry.colour.name(), colours
+    assert len(set(colours)) == 3
 
 
 def test_the_image_shines_through_and_the_map_comes_back(panel, qtbot):

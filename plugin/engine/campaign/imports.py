@@ -1,7 +1,8 @@
 """Work done elsewhere, cut to the tasks of a campaign: class rasters, polygons, COCO, CVAT.
 
 In COCO and CVAT an image is one task: its file name ends in the task's number (`task-12.png`),
-and coordinates are pixels of the task's chip from its upper left corner.
+and coordinates are pixels of the task's chip from its upper left corner. Both may hold polygons
+and masks as run lengths (`runs.py`); later shapes lie on top of earlier ones.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..errors import ConcordError
 from ..grid import Grid, Window
 from ..labels import ClassRaster
 from ..taxonomy import Taxonomy
+from . import runs
 from .values import key_of
 
 _LARGEST = 500_000_000  # bytes of a COCO or CVAT file
@@ -105,30 +107,43 @@ def _ring(flat) -> list:
     return [*points, points[0]]
 
 
-def _burned(drawn: dict, windows: dict, grid: Grid) -> dict:
-    """Polygons in chip pixels {task: [(rings, code)]} as masks and map polygons."""
+def _painted(drawn: dict, windows: dict, grid: Grid) -> dict:
+    """{task: (mask, map polygons)} of {task: [(rings in chip pixels or bool mask, code)]}."""
     found = {}
     for task, shapes in drawn.items():
         window: Window = windows[task]
         chip = Grid(grid.crs, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), window.width, window.height)
-        pixel = [({"type": "Polygon", "coordinates": rings}, code) for rings, code in shapes]
-        mask = rasters.burn(pixel, chip)
         part = grid.sub(window)
-        mapped = [
-            (
-                {"type": "Polygon",
-                 "coordinates": [[list(part.xy(x, y)) for x, y in ring] for ring in rings]},
-                code,
-            )
-            for rings, code in shapes
-        ]  # fmt: skip
+        mask = np.zeros((window.height, window.width), np.uint8)
+        mapped: list = []
+        for shape, code in shapes:
+            if isinstance(shape, np.ndarray):
+                inside = shape
+                outlines = rasters.polygons(inside.astype(np.uint8), part, inside)
+                mapped += [(outline, code) for outline, _ in outlines]
+            else:
+                ring = {"type": "Polygon", "coordinates": shape}
+                inside = rasters.burn([(ring, 1)], chip) == 1
+                mapped.append((_on_map(shape, part), code))
+            mask[inside] = code
         if mask.any():
             found[task] = (mask, collection(mapped))
     return found
 
 
+def _on_map(rings, part: Grid) -> dict:
+    return {
+        "type": "Polygon",
+        "coordinates": [[list(part.xy(x, y)) for x, y in ring] for ring in rings],
+    }
+
+
+def _shape(window: Window) -> tuple:
+    return window.height, window.width
+
+
 def of_coco(path: str, windows: dict, grid: Grid, scheme: Taxonomy) -> dict:
-    """{task: (mask, GeoJSON text)} of a COCO file with polygons (run lengths are refused)."""
+    """{task: (mask, GeoJSON text)} of a COCO file: polygons, and run lengths of both forms."""
     _check_size(path)
     content = files.read_json(path)
     try:
@@ -139,22 +154,23 @@ def of_coco(path: str, windows: dict, grid: Grid, scheme: Taxonomy) -> dict:
             task = images.get(item["image_id"])
             if task is None:
                 continue
-            if not isinstance(item["segmentation"], list):
-                raise ConcordError(
-                    f"{path} holds run lengths; export it with polygons, or import its masks as "
-                    "class rasters."
-                )
             code = _class_of(names[item["category_id"]], item["category_id"], scheme, path)
-            for flat in item["segmentation"]:
-                if len(flat) >= 6:
-                    drawn.setdefault(task, []).append(([_ring(flat)], code))
+            given = item["segmentation"]
+            if isinstance(given, dict):
+                shapes = [runs.of_coco(given, _shape(windows[task]))]
+            else:
+                shapes = [[_ring(flat)] for flat in given if len(flat) >= 6]
+            drawn.setdefault(task, []).extend((shape, code) for shape in shapes)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ConcordError(f"{path} is no COCO file with polygons; export it again.") from error
-    return _burned(drawn, windows, grid)
+        raise ConcordError(
+            f"{path} is no COCO file whose images are the campaign's chips ({error}); export it "
+            "again, with polygons or run lengths in chip pixels."
+        ) from error
+    return _painted(drawn, windows, grid)
 
 
 def of_cvat(path: str, windows: dict, grid: Grid, scheme: Taxonomy) -> dict:
-    """{task: (mask, GeoJSON text)} of a CVAT for images 1.1 file: polygons and boxes."""
+    """{task: (mask, GeoJSON text)} of a CVAT for images 1.1 file: polygons, boxes, masks."""
     _check_size(path)
     try:
         text = Path(path).read_bytes()
@@ -170,13 +186,23 @@ def of_cvat(path: str, windows: dict, grid: Grid, scheme: Taxonomy) -> dict:
             if task is None:
                 continue
             for node in image:
-                rings = _cvat_rings(node)
-                if rings:
+                shape = _cvat_shape(node, _shape(windows[task]))
+                if shape is not None:
                     code = _class_of(node.get("label", ""), None, scheme, path)
-                    drawn.setdefault(task, []).append((rings, code))
+                    drawn.setdefault(task, []).append((shape, code))
     except (ElementTree.ParseError, ValueError, TypeError) as error:
-        raise ConcordError(f"{path} is no CVAT for images file; export it again.") from error
-    return _burned(drawn, windows, grid)
+        raise ConcordError(
+            f"{path} is no CVAT for images file of the campaign's chips ({error}); export it again."
+        ) from error
+    return _painted(drawn, windows, grid)
+
+
+def _cvat_shape(node, shape: tuple):
+    """Rings or a bool mask of a node, None for what is no area."""
+    if node.tag == "mask":
+        box = tuple(int(float(node.get(k))) for k in ("left", "top", "width", "height"))
+        return runs.of_cvat(node.get("rle", ""), box, shape)
+    return _cvat_rings(node) or None
 
 
 def _cvat_rings(node) -> list:

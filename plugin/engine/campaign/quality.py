@@ -27,6 +27,7 @@ class Doubt:
     undecided: float
     voters: int
     flags: int = 0
+    posterior: float = 1.0  # mean over the labelled pixels, 0-1
 
 
 def by_task(votes) -> dict:
@@ -83,7 +84,7 @@ def queue(votes, people, codes, result, area: float = 1.0, costs=None, flags=Non
     tasks = by_task(votes)
     for done, (task, cast) in enumerate(sorted(tasks.items())):
         progress.report(done, len(tasks), "Weighing doubt")
-        classes, _posterior, share, entropy = settle(cast, people, codes, result)
+        classes, posterior, share, entropy = settle(cast, people, codes, result)
         voted = classes != NOBODY
         flagged = (flags or {}).get(task, 0)
         size = max(int(voted.sum()), 1)
@@ -97,6 +98,7 @@ def queue(votes, people, codes, result, area: float = 1.0, costs=None, flags=Non
                 float((classes == 255).sum() / size),
                 len(cast),
                 flagged,
+                float(posterior[voted].sum() / size / 100),
             )
         )
     return sorted(found, key=lambda d: (-d.weight, d.task))
@@ -136,15 +138,19 @@ def course(votes, people, codes, result, parts: int = 4) -> list:
 
     Returns:
         dicts: name, agreement (list of ``parts`` shares or None), seconds (same), drift (last
-        part minus first, None when unknown).
+        part minus first, None when unknown), accuracy against the consensus with low and high
+        (95 %, over tasks) and confusion (consensus, voted). These flatter everybody a little,
+        because a person's own vote is part of the consensus.
     """
     tasks = by_task(votes)
     seen: dict = {}
+    against: dict = {}
     for cast in tasks.values():
         agreed = settle(cast, people, codes, result)[0]
         for person, vote in cast.items():
             both = (vote.mask > 0) & (vote.mask < 255) & (agreed > 0) & (agreed < 255)
             right = int((vote.mask == agreed)[both].sum())
+            against.setdefault(person, []).append(judge.confusion(agreed, vote.mask, codes))
             seen.setdefault(person, []).append((vote.created, right, int(both.sum()), vote.seconds))
     found = []
     for person in sorted(seen):
@@ -157,8 +163,39 @@ def course(votes, people, codes, result, parts: int = 4) -> list:
             speed.append(float(np.mean([rows[i][3] for i in piece])) if len(piece) else None)
         known = [s for s in shares if s is not None]
         drift = known[-1] - known[0] if len(known) > 1 else None
-        found.append({"name": person, "agreement": shares, "seconds": speed, "drift": drift})
+        whole = sum(against[person])
+        low, high = judge.interval(against[person]) or (None, None)
+        found.append({"name": person, "agreement": shares, "seconds": speed, "drift": drift,
+                      "accuracy": judge.accuracy(whole), "low": low, "high": high,
+                      "confusion": whole.tolist()})  # fmt: skip
     return found
+
+
+def calibration(votes, gold: dict, people, codes, result, bins: int = 10) -> dict:
+    """Posterior against truth on the tasks with known answers.
+
+    Returns:
+        {"bins": [{"stated", "true", "pixels"}], "error"}: mean posterior and share of right
+        pixels of each tenth, and their mean distance (expected calibration error); {} without
+        known answers.
+    """
+    stated, right = [], []
+    for task, cast in by_task(votes).items():
+        if task in gold:
+            known = gold[task]
+            classes, posterior, *_ = settle(cast, people, codes, result)
+            both = (known > 0) & (known < 255) & (classes > 0) & (classes < 255)
+            stated.append(posterior[both] / 100)
+            right.append(classes[both] == known[both])
+    if not stated or not sum(len(s) for s in stated):
+        return {}
+    stated, right = np.concatenate(stated), np.concatenate(right)
+    place = np.minimum((stated * bins).astype(int), bins - 1)
+    rows = [
+        {"stated": float(stated[place == b].mean()), "true": float(right[place == b].mean()),
+         "pixels": int((place == b).sum())} for b in np.unique(place)
+    ]  # fmt: skip
+    return {"bins": rows, "error": judge.calibration_error(stated, right, bins)}
 
 
 def agreement_over_time(votes, parts: int = 10) -> list:

@@ -6,14 +6,12 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from .. import rasters, report
+from .. import report
 from ..consensus import run
 from ..errors import ConcordError
 from ..progress import SILENT, Progress
 from ..taxonomy import Taxonomy
-from . import mosaic, quality
+from . import drawings, mosaic, quality
 from .values import Settings
 
 
@@ -102,7 +100,7 @@ def judged(found: Gathered, method: str = "dawidskene", progress: Progress = SIL
     result, _ = quality.pooled(found.votes, people, codes, known, progress.part(0, 30))
     width, height = found.settings.grid.pixel_size
     queue = quality.queue(
-        found.votes, people, codes, result, width * height, None, found.flags,
+        found.votes, people, codes, result, width * height, found.settings.costs, found.flags,
         progress.part(30, 80),
     )  # fmt: skip
     scores = quality.gold_scores(found.votes, found.gold, codes, found.settings.tolerance)
@@ -114,10 +112,16 @@ def judged(found: Gathered, method: str = "dawidskene", progress: Progress = SIL
         "thresholds": {
             "agreement": found.settings.min_agreement,
             "undecided": found.settings.max_undecided,
+            "posterior": found.settings.min_posterior,
         },
         "course": quality.course(found.votes, people, codes, result),
+        "calibration": quality.calibration(found.votes, found.gold, people, codes, result),
         "agreement_over_time": quality.agreement_over_time(found.votes),
         "queue": [{**doubt.__dict__, "state": found.states.get(doubt.task, "")} for doubt in queue],
+        "map": [
+            (w.col, w.row, w.width, w.height, found.states.get(task, ""))
+            for task, w in found.windows.items()
+        ],
         "stage_change": quality.stage_change(found.reviews),
         "classes": [{"code": c.code, "name": c.name} for c in found.scheme.classes],
         "events": found.events,
@@ -136,7 +140,10 @@ def write_report(path: str, values: dict) -> dict:
         (g["name"], g["tasks"], g["accuracy"], g["accuracy_inside"], g["low"], g["high"])
         for g in values["gold"]
     )
-    course = tuple((c["name"], *c["agreement"], c["drift"]) for c in values["course"])
+    course = tuple(
+        (c["name"], c["accuracy"], c["low"], c["high"], *c["agreement"], c["drift"])
+        for c in values["course"]
+    )
     queue = tuple(
         (q["task"], q["state"], q["weight"], q["entropy"], q["agreement"], q["voters"], q["flags"])
         for q in values["queue"][:50]
@@ -155,11 +162,14 @@ def write_report(path: str, values: dict) -> dict:
                        "away from edges", "low", "high"), rows=gold,
                        text="95 % intervals over whole tasks, because neighbouring pixels are no "
                        "independent trials."),
+        report.Section("Plots", drawings=tuple(drawings.of_report(values))),
         *_confusions(values),
         report.Section("Agreement with the consensus",
-                       header=("person", *parts, "drift"), rows=course),
+                       header=("person", "all", "low", "high", *parts, "drift"), rows=course,
+                       text="A little flattering, because a person's own vote is part of the "
+                       "consensus; 95 % intervals over whole tasks."),
         report.Section("Agreement of pairs over time", header=("until", "tasks", "agreement"),
-                       rows=time, pictures=_curve(values)),
+                       rows=time),
         report.Section("Most doubtful tasks", header=("task", "state", "weight", "entropy",
                        "agreement", "voters", "flags"), rows=queue),
         report.Section("Changes between reviews", header=("task", "from", "to", "share changed"),
@@ -178,16 +188,3 @@ def _confusions(values: dict) -> list:
         )
         for g in values["gold"]
     ]  # fmt: skip
-
-
-def _curve(values: dict) -> tuple:
-    """A small bar picture of agreement over time, 0 to 100 %."""
-    shares = [t["agreement"] or 0.0 for t in values["agreement_over_time"]]
-    if not shares:
-        return ()
-    bar, gap, high = 24, 6, 120
-    image = np.full((high, gap + len(shares) * (bar + gap), 3), 255, np.uint8)
-    for i, share in enumerate(shares):
-        left = gap + i * (bar + gap)
-        image[high - max(1, round(share * high)) :, left : left + bar] = (46, 125, 140)
-    return (("agreement of pairs, first to last task; full height is 100 %", rasters.png(image)),)

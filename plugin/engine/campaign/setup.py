@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import rasters, taxonomy
+from .. import crosswalk, rasters, taxonomy
 from ..errors import ConcordError
 from ..grid import Window
 from ..labels import ClassRaster
@@ -45,6 +45,33 @@ class Wishes:
     tolerance: int = 1
     min_agreement: float = 0.8
     minutes: float = 10.0
+    min_posterior: float = 0.0
+    costs: str = ""  # "code=cost;…"
+    gold_taxonomy: str = ""  # of the gold raster, when it is not the campaign's
+
+
+def costs_of(text: str, scheme: taxonomy.Taxonomy) -> dict:
+    """{class code: cost} of ``code or name=cost;…``; classes that are not named cost 1.
+
+    Raises:
+        ConcordError: an unknown class, or a cost that is no number of 0 or more.
+    """
+    codes = {name.casefold(): code for code, name in scheme.names.items()}
+    found = {}
+    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+        name, _, cost = (piece.strip() for piece in part.rpartition("="))
+        code = int(name) if name.isdigit() else codes.get(name.casefold())
+        try:
+            value = float(cost)
+        except ValueError:
+            value = -1.0
+        if code not in scheme.codes or not 0 <= value < float("inf"):
+            raise ConcordError(
+                f"The cost '{part}' is not understood; write class=cost with a class of "
+                f"{scheme.title} and a number of 0 or more, such as {scheme.codes[0]}=2."
+            )
+        found[code] = value
+    return found
 
 
 def plan(wishes: Wishes, progress: Progress = SILENT) -> Plan:
@@ -55,6 +82,8 @@ def plan(wishes: Wishes, progress: Progress = SILENT) -> Plan:
     """
     people = team(wishes.annotators, wishes.reviewers, wishes.lead)
     scheme = taxonomy.load(wishes.taxonomy)
+    costs = costs_of(wishes.costs, scheme)
+    walk = _walk(wishes, scheme)
     if not 0 <= wishes.stages <= 3:
         raise ConcordError("There are 0 to 3 review stages; correct the number.")
     if not wishes.imagery:
@@ -70,7 +99,7 @@ def plan(wishes: Wishes, progress: Progress = SILENT) -> Plan:
     elif wishes.sampling == "uncertainty":
         raise ConcordError("Sampling by uncertainty needs a raster of it; choose UNCERTAINTY.")
     sites = sampling.choose(sites, wishes.sampling, wishes.count, wishes.seed)
-    answers = _gold(wishes, sites, grid, scheme, progress.part(60, 95))
+    answers = _gold(wishes, sites, grid, walk or scheme, progress.part(60, 95))
     names = [p.name for p in people if p.role == "annotator"]
     copies = assign.copies_of(len(sites), wishes.copies, wishes.overlap, wishes.seed)
     if wishes.pool:
@@ -80,12 +109,11 @@ def plan(wishes: Wishes, progress: Progress = SILENT) -> Plan:
     settings = Settings(
         wishes.title, grid, wishes.chip, tuple(wishes.imagery), scheme.as_json(),
         wishes.stages, wishes.reveal, wishes.seed, wishes.tolerance, wishes.min_agreement,
-        minutes=wishes.minutes,
+        minutes=wishes.minutes, min_posterior=wishes.min_posterior, costs=costs,
     )  # fmt: skip
-    return Plan(
-        settings, people, tuple(tasks), {i + 1: mask for i, mask in answers.items()},
-        _notes(wishes, names, tasks, answers),
-    )  # fmt: skip
+    notes = (*(walk.losses if walk else ()), *_notes(wishes, names, tasks, answers))
+    gold = {i + 1: mask for i, mask in answers.items()}
+    return Plan(settings, people, tuple(tasks), gold, notes)
 
 
 def _sites(wishes: Wishes, grid) -> list:
@@ -100,16 +128,29 @@ def _sites(wishes: Wishes, grid) -> list:
     return sampling.chip_sites(grid, wishes.chip, within)
 
 
-def _gold(wishes: Wishes, sites, grid, scheme, progress: Progress) -> dict:
-    """{index of site: known classes} of the sites that test people, hidden among the others."""
+def _walk(wishes: Wishes, scheme) -> crosswalk.Crosswalk | None:
+    """From the gold raster's classes to the campaign's; None when they are the same."""
+    if not wishes.gold or not wishes.gold_taxonomy:
+        return None
+    return crosswalk.between(taxonomy.load(wishes.gold_taxonomy), scheme)
+
+
+def _gold(wishes: Wishes, sites, grid, classes, progress: Progress) -> dict:
+    """{index of site: known classes} of the sites that test people, hidden among the others.
+
+    ``classes``: the raster's scheme, or the Crosswalk from it to the campaign's.
+    """
     if not wishes.gold:
         return {}
     known = {}
+    walk = classes if isinstance(classes, crosswalk.Crosswalk) else None
+    scheme = walk.source if walk else classes
     with ClassRaster(wishes.gold, grid) as raster:
         for index, site in enumerate(sites):
             progress.report(index, len(sites), "Looking for known answers")
             mask = raster.read(site.window)
             scheme.check(np.unique(mask), wishes.gold)
+            mask = walk.apply(mask) if walk else mask
             if ((mask > 0) & (mask < 255)).mean() >= _KNOWN:
                 known[index] = mask
     if not known:

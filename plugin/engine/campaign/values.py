@@ -61,10 +61,14 @@ class Settings:
     min_agreement: float = 0.8
     max_undecided: float = 0.05
     minutes: float = 10.0
+    min_posterior: float = 0.0
+    costs: dict = field(default_factory=dict)  # class code -> weight of a mistake, 1 where absent
 
     def as_json(self) -> dict:
-        values = {k: v for k, v in self.__dict__.items() if k not in ("grid", "imagery")}
-        return {**values, "grid": self.grid.describe(), "imagery": list(self.imagery)}
+        values = {k: v for k, v in self.__dict__.items() if k not in ("grid", "imagery", "costs")}
+        costs = {str(code): weight for code, weight in self.costs.items()}
+        return {**values, "grid": self.grid.describe(), "imagery": list(self.imagery),
+                "costs": costs}  # fmt: skip
 
     @staticmethod
     def from_json(values: dict) -> Settings:
@@ -74,6 +78,7 @@ class Settings:
             grid["crs"], tuple(grid["transform"]), int(grid["width"]), int(grid["height"])
         )
         kept["imagery"] = tuple(values["imagery"])
+        kept["costs"] = {int(code): float(w) for code, w in values.get("costs", {}).items()}
         return Settings(**kept)
 
 

@@ -77,46 +77,52 @@ def item(wish, plan, scene, scheme, learned, samples, quality) -> dict:
             "mlm:framework_version": "1.12.0",
             "mlm:pretrained": True,
             "mlm:accelerator": None,
-            "mlm:input": [
-                {
-                    "name": "image",
-                    "bands": list(plan.bands),
-                    "input": {
-                        "shape": [-1, len(plan.bands), -1, -1],
-                        "dim_order": ["batch", "bands", "height", "width"],
-                        "data_type": "float32",
-                    },
-                    "value_scaling": None,
-                    "resize_type": None,
-                    "pre_processing_function": None,
-                }
-            ],
-            "mlm:output": [
-                {
-                    "name": "probabilities",
-                    "tasks": ["semantic-segmentation"],
-                    "result": {
-                        "shape": [-1, len(learned.codes), -1, -1],
-                        "dim_order": ["batch", "class", "height", "width"],
-                        "data_type": "float32",
-                    },
-                    "classification:classes": [_class(by_code[int(c)]) for c in learned.codes],
-                    "post_processing_function": None,
-                }
-            ],
+            "mlm:input": [_input(plan.bands)],
+            "mlm:output": [_output([by_code[int(code)] for code in learned.codes])],
             "mlm:hyperparameters": hyper,
         },
         "links": [],
-        "assets": {
-            "model": {
-                "href": f"./{Path(wish.output).name}",
-                "title": "ONNX graph with features and classifier",
-                "type": "application/octet-stream; application=onnx",
-                "roles": ["mlm:model", "data"],
-                "mlm:artifact_type": "onnx",
-                "bands": [{"name": band} for band in plan.bands],
-            }
+        "assets": {"model": _asset(wish.output, plan.bands)},
+    }
+
+
+def _input(bands) -> dict:
+    return {
+        "name": "image",
+        "bands": list(bands),
+        "input": {
+            "shape": [-1, len(bands), -1, -1],
+            "dim_order": ["batch", "bands", "height", "width"],
+            "data_type": "float32",
         },
+        "value_scaling": None,
+        "resize_type": None,
+        "pre_processing_function": None,
+    }
+
+
+def _output(classes: list) -> dict:
+    return {
+        "name": "probabilities",
+        "tasks": ["semantic-segmentation"],
+        "result": {
+            "shape": [-1, len(classes), -1, -1],
+            "dim_order": ["batch", "class", "height", "width"],
+            "data_type": "float32",
+        },
+        "classification:classes": [_class(one) for one in classes],
+        "post_processing_function": None,
+    }
+
+
+def _asset(path: str, bands) -> dict:
+    return {
+        "href": f"./{Path(path).name}",
+        "title": "ONNX graph with features and classifier",
+        "type": "application/octet-stream; application=onnx",
+        "roles": ["mlm:model", "data"],
+        "mlm:artifact_type": "onnx",
+        "bands": [{"name": band} for band in bands],
     }
 
 

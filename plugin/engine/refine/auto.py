@@ -25,6 +25,7 @@ _SPECKLE = 0.02
 _CONFUSED = 0.055
 _FEW_PIXELS = 60_000  # below, the model learns too little to be believed at that threshold
 _CONFUSED_FEW = 0.09
+_LEAD_OF_NETWORK = 0.2
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,11 @@ class AutoEngine:
     id = "auto"
     halo = 0
 
-    def __init__(self, examples=None, scale: float = 100.0, folder: Path | None = None):
+    def __init__(
+        self, examples=None, scale: float = 100.0, folder: Path | None = None, network=None
+    ):
         self._examples, self._scale, self._folder = examples, scale, folder
+        self._network = network
         self._engine = Keep()
         self.diagnosis: Diagnosis | None = None
         self.settings = ""
@@ -132,7 +136,8 @@ class AutoEngine:
                 f"Class borders lie on a lattice of {blocks.size:g} pixels, turned by "
                 f"{blocks.angle:g} degrees: the map is coarser than the image."
             )
-            return Diagnosis("blocks", 0.0, reason, grains, None, blocks), _unblock(blocks)
+            repair = _unblock(blocks) if self._network is None else self._asked()
+            return Diagnosis("blocks", 0.0, reason, grains, None, blocks), repair
         shift = find_shift(source)
         if shift.is_clear:
             reason = (
@@ -163,7 +168,13 @@ class AutoEngine:
         reason = f"The image contradicts {confused:.1%} of the map: classes are confused."
         lead = float(np.clip(0.8 - (confused - least) * 7.0, 0.25, 0.8))
         found = Diagnosis("confusion", confused, reason, grains, shift, blocks, confused)
-        return found, Demanding(engine, lead)
+        return found, Demanding(engine, lead) if self._network is None else self._asked()
+
+    def _asked(self):
+        """The trained model's judgement of segments."""
+        return Demanding(
+            TaughtEngine(None, self._scale, self._folder, self._network), _LEAD_OF_NETWORK
+        )
 
 
 def _unblock(blocks: Blocks):

@@ -83,28 +83,12 @@ def apply(
             )
     with ClassRaster(labels) as own:
         grid = rasters.info(grid_of).grid if grid_of else finer_grid(own.grid, proposals)
-    boxes = np.array([_bounds(shape) for shape, _ in proposals]).reshape(-1, 4)
-    counts = {"applied": 0, "elsewhere": 0}
-    pairs = np.zeros((256, 256), np.int64)
-    runs, before_hash, after_hash = [], hashlib.sha256(), hashlib.sha256()
+    found = _Applied()
     with ClassRaster(labels, grid) as old:
         scheme = old.taxonomy(taxonomy)
         described = {"colours": scheme.colours, "categories": scheme.names}
         with rasters.Writer(output, grid, 1, "uint8", nodata=0, **described) as writer:
-            tiles = list(grid.tiles(_TILE))
-            for done, tile in enumerate(tiles):
-                progress.report(done, len(tiles), "Applying")
-                before = old.read(tile.core)
-                after = _burnt(before, proposals, boxes, grid.sub(tile.core), counts)
-                writer.write(after, tile.core)
-                before_hash.update(before.tobytes())
-                after_hash.update(after.tobytes())
-                found = runs_of(before, after, tile.core)
-                if len(found):
-                    runs.append(_packed(found))
-                flat = before.astype(np.int64) * 256 + after
-                pairs += np.bincount(flat.ravel(), minlength=65536).reshape(256, 256)
-    np.fill_diagonal(pairs, 0)
+            _burn_all(old, proposals, writer, found, progress)
     values = {
         "kind": _KIND,
         "version": 1,
@@ -112,26 +96,66 @@ def apply(
         "labels_sha256": files.sha256(labels),
         "output": str(output),
         "grid": grid.describe(),
-        "before_pixels_sha256": before_hash.hexdigest(),
-        "after_pixels_sha256": after_hash.hexdigest(),
         "proposals": len(proposals),
-        "pixels": int(pairs.sum()),
-        "pixels_already_different": counts["elsewhere"],
-        "transitions": [
-            {"from": int(a), "to": int(b), "from_name": scheme.name(int(a)),
-             "to_name": scheme.name(int(b)), "pixels": int(pairs[a, b])}
-            for a, b in zip(*np.nonzero(pairs))
-        ],
+        **found.values(scheme),
         "provenance": {"settings": settings or {}, **_who()},
         "changes": [_entry(told) for _, told in proposals],
-        "runs": runs,
-    }  # fmt: skip
+        "runs": found.runs,
+    }
     values["batch"] = hashlib.sha256(
         (values["before_pixels_sha256"] + values["after_pixels_sha256"]).encode()
     ).hexdigest()[:12]
     if log:
         files.write_json(log, values)
     return values
+
+
+class _Applied:
+    """What is counted and kept while proposals are burnt tile by tile."""
+
+    def __init__(self):
+        self.counts = {"applied": 0, "elsewhere": 0}
+        self.pairs = np.zeros((256, 256), np.int64)
+        self.runs: list = []
+        self._before, self._after = hashlib.sha256(), hashlib.sha256()
+
+    def add(self, before: np.ndarray, after: np.ndarray, window) -> None:
+        """A tile's codes before and after."""
+        self._before.update(before.tobytes())
+        self._after.update(after.tobytes())
+        found = runs_of(before, after, window)
+        if len(found):
+            self.runs.append(_packed(found))
+        flat = before.astype(np.int64) * 256 + after
+        self.pairs += np.bincount(flat.ravel(), minlength=65536).reshape(256, 256)
+
+    def values(self, scheme) -> dict:
+        """The counts as JSON values."""
+        pairs = self.pairs.copy()
+        np.fill_diagonal(pairs, 0)
+        return {
+            "before_pixels_sha256": self._before.hexdigest(),
+            "after_pixels_sha256": self._after.hexdigest(),
+            "pixels": int(pairs.sum()),
+            "pixels_already_different": self.counts["elsewhere"],
+            "transitions": [
+                {"from": int(a), "to": int(b), "from_name": scheme.name(int(a)),
+                 "to_name": scheme.name(int(b)), "pixels": int(pairs[a, b])}
+                for a, b in zip(*np.nonzero(pairs))
+            ],
+        }  # fmt: skip
+
+
+def _burn_all(old: ClassRaster, proposals: list, writer, found: _Applied, progress) -> None:
+    """Write the map with the proposals, tile by tile."""
+    boxes = np.array([_bounds(shape) for shape, _ in proposals]).reshape(-1, 4)
+    tiles = list(old.grid.tiles(_TILE))
+    for done, tile in enumerate(tiles):
+        progress.report(done, len(tiles), "Applying")
+        before = old.read(tile.core)
+        after = _burnt(before, proposals, boxes, old.grid.sub(tile.core), found.counts)
+        writer.write(after, tile.core)
+        found.add(before, after, tile.core)
 
 
 def _refuse_same(labels: str, output: str) -> None:

@@ -25,14 +25,16 @@ LEARNS = ("confident", "fused")  # these need scikit-learn
 
 
 def engine_of(
-    name: str, metres: float, scale: float | None = None, folder: Path | None = None, examples=None
-):
+    name: str, metres: float, scale: float | None = None, folder: Path | None = None,
+    examples=None, network=None,
+):  # fmt: skip
     """The engine called ``name`` for pixels of ``metres``.
 
     Args:
         scale: Felzenszwalb's scale; None for one that suits the pixel size.
         folder: where engines that cut regions keep them; None for memory.
         examples: a Source of labels known to be right, for `auto`.
+        network: a ``Network`` that `auto` may ask.
 
     Raises:
         ConcordError: an unknown name, or scikit-learn is missing where it is needed.
@@ -48,12 +50,12 @@ def engine_of(
     if name in ("slic", "felzenszwalb", "watershed", "auto"):
         from .segments import SegmentEngine, default_scale
 
-        scale = scale or default_scale(metres)
         if name == "auto":
             from .auto import AutoEngine
 
-            return AutoEngine(examples, scale, folder)
-        return SegmentEngine(name, scale, folder)
+            # A model's answer wants smaller segments than a vote of the map's own classes.
+            return AutoEngine(examples, scale or default_scale(metres) / 2, folder, network)
+        return SegmentEngine(name, scale or default_scale(metres), folder)
     return _others(name, folder)
 
 

@@ -18,21 +18,13 @@ from ..errors import ConcordError
 from ..grid import Grid, Tile
 from ..labels import ClassRaster
 from ..progress import SILENT, Progress
-from ..scene import Scene
-from ..segment import composite
-from ..taxonomy import Taxonomy
 from . import proposals as drawing
-from .engines import engine_of
+from .desk import TILE, Desk, Wish
 from .guards import NAMES, Guards, decide
-from .journal import Journal, stamp
 from .measures import BOUNDARY, Score
 from .opinion import Opinion, Patch
 from .source import RasterSource
 from .summary import values_of
-
-_TILE = 1024
-_FIRST_CHOICE = (("nir", "red", "green"), ("red", "green", "blue"), ("vv", "vh", "vv"))
-_VERSION = 1  # of what a tile of the journal holds
 
 
 @dataclass
@@ -55,120 +47,36 @@ class Job:
     truth: ClassRaster | None
 
 
-def codes_of(text_items, taxonomy: Taxonomy, what: str) -> tuple:
-    """Class codes from codes or names, refused when the taxonomy does not know them."""
-    by_name = {c.name.lower(): c.code for c in taxonomy.classes}
-    found = []
-    for item in text_items:
-        text = str(item).strip()
-        code = int(text) if text.isdecimal() else by_name.get(text.lower(), -1)
-        if code not in taxonomy.codes and code not in (0, 255):
-            raise ConcordError(
-                f"{what} names the class '{text}', which is not in the map; use one of "
-                f"{', '.join(f'{c.code} ({c.name})' for c in taxonomy.classes)}."
-            )
-        found.append(code)
-    return tuple(found)
-
-
-def common_grid(scene_grid: Grid, labels_grid: Grid) -> Grid:
-    """The finer of the two grids, over the labels' or the image's whole extent.
-
-    Raises:
-        ConcordError: image and labels do not overlap.
-    """
-    bounds = scene_grid.bounds
-    if not rasters.same_crs(scene_grid.crs, labels_grid.crs):
-        bounds = rasters.transform_bounds(bounds, scene_grid.crs, labels_grid.crs)
-    window = labels_grid.window_of(bounds, "The image")
-    size = (bounds[2] - bounds[0]) / scene_grid.width
-    if size < labels_grid.pixel_size[0] * 0.99:
-        return scene_grid
-    return labels_grid.sub(window)
-
-
-def default_bands(scene: Scene) -> list:
-    """Near infrared first, because it parts vegetation best; else what there is."""
-    for wanted in _FIRST_CHOICE:
-        if all(name in scene.sources for name in wanted):
-            return list(wanted)
-    return scene.default_composite()
-
-
-def refine(
-    image,
-    labels: str,
-    output: str,
-    *,
-    engine: str = "felzenszwalb",
-    unsure=(),
-    protect=(),
-    margin: float = 0.1,
-    bands=(),
-    scale: float | None = None,
-    taxonomy: str = "",
-    reference: str | None = None,
-    examples: str | None = None,
-    smallest: int = 0,
-    objects: bool = True,
-    executor: str = "local",
-    tile: int | None = None,
-    progress: Progress = SILENT,
-) -> tuple:
+def refine(image, labels: str, output: str, *, progress: Progress = SILENT, **wishes) -> tuple:
     """Write the refined map and return (report values, Taxonomy, proposals).
 
     The old map is never touched. A proposal is (GeoJSON geometry, attributes) for one region in
     which one class replaces another; they come sorted by confidence times area.
 
     Args:
-        examples: a class raster with labels known to be right, 0 elsewhere.
-        smallest: minimum mapping unit in pixels.
-        objects: keep small objects that the image shows.
-        executor: ``local`` or ``local:4`` for threads.
-        tile: pixels a side of a unit of work; the result does not depend on it.
+        wishes: the other fields of ``desk.Wish``.
     """
-    guards = Guards(margin=margin, smallest=int(smallest), objects=objects)
-    workers = jobs.workers_of(executor)
-    started, tile = time.monotonic(), tile or _TILE
-    with Scene(image) as probe, ClassRaster(labels) as own:
-        grid = common_grid(probe.grid, own.grid)
+    wish = Wish(list(image), labels, output, **wishes)
+    Guards(margin=wish.margin, smallest=int(wish.smallest))  # refused before anything is opened
+    workers = jobs.workers_of(wish.executor)
+    started = time.monotonic()
     with contextlib.ExitStack() as stack:
-        scene = stack.enter_context(Scene(image, grid))
-        old = stack.enter_context(ClassRaster(labels, grid))
-        truth = stack.enter_context(ClassRaster(reference, grid)) if reference else None
-        taught = stack.enter_context(ClassRaster(examples, grid)) if examples else None
-        present = old.codes(progress)
-        scheme = old.taxonomy(taxonomy, present)
-        codes = _codes_in_use(present, taught, scheme, labels)
-        guards = Guards(
-            codes_of([u for u in unsure if u != "all"], scheme, "UNSURE"),
-            codes_of(protect, scheme, "PROTECT"), margin, guards.smallest, objects,
-        )  # fmt: skip
-        planes = composite.of_scene(scene, bands or default_bands(scene))
-        source = RasterSource(scene, old, planes, codes)
-        example_source = RasterSource(scene, taught, planes, codes) if taught else None
-        journal = Journal(output, {
-            "version": _VERSION, "image": [stamp(p) for p in image], "labels": stamp(labels),
-            "reference": reference and stamp(reference), "examples": examples and stamp(examples),
-            "engine": engine, "guards": repr(guards), "bands": planes.text, "scale": scale,
-            "taxonomy": taxonomy, "tile": tile,
-        })  # fmt: skip
+        desk = Desk(wish, stack, progress)
+        guards = desk.guards(wish)
+        journal = desk.journal(wish, guards)
         try:
-            method = engine_of(
-                engine, rasters.metres_per_pixel(grid), scale, journal.folder, example_source
-            )
+            method, judge = desk.engine(wish, journal.folder, stack)
             # In a thread of its own: a forest that is being fitted hears no cancel.
-            jobs.answered(lambda: method.prepare(source, progress.part(0, 35)), progress)
-            job = Job(source, method, guards, grid, truth)
-            tally = Tally()
-            resumed = journal.resumed
-            found, left_out = _make(job, output, scheme, journal, workers, tile, tally,
-                                    progress.part(35, 100))  # fmt: skip
+            jobs.answered(lambda: method.prepare(desk.source, progress.part(0, 35)), progress)
+            job = Job(desk.source, method, guards, desk.grid, desk.truth)
+            tally, resumed = Tally(), journal.resumed
+            found, left_out = _make(job, output, desk.scheme, journal, workers,
+                                    wish.tile or TILE, tally, progress.part(35, 100))  # fmt: skip
         except ConcordError:
             journal.remove()
             raise
         journal.remove()
-        values = values_of(tally, scheme, method, guards, planes, grid, old)
+        values = values_of(tally, desk.scheme, method, guards, desk.planes, desk.grid, desk.old)
     if left_out:
         values["notes"].append(
             f"There are more than {drawing.MOST:,} changed regions; the smallest ones, "
@@ -178,27 +86,15 @@ def refine(
         output=output,
         regions=len(found),
         settings=method.settings,
-        image=list(image),
+        image=wish.image,
         labels=labels,
-        reference=reference,
-        examples=examples,
+        reference=wish.reference,
+        examples=wish.examples,
+        model=judge.model.card.id if judge is not None else None,
         resumed_tiles=resumed,
         seconds=round(time.monotonic() - started, 3),
     )
-    return values, scheme, found
-
-
-def _codes_in_use(present: list, taught, scheme: Taxonomy, labels: str) -> list:
-    codes = [c for c in present if c not in (0, 255)]
-    if not codes:
-        raise ConcordError(f"{labels} holds no class at all; choose a land-cover map.")
-    if taught is not None:
-        more = [c for c in taught.codes() if c not in (0, 255)]
-        scheme.check(more, taught.path)
-        if not more:
-            raise ConcordError(f"{taught.path} holds no example; label some areas first.")
-        codes = sorted({*codes, *more})
-    return codes
+    return values, desk.scheme, found
 
 
 def _make(job, output, scheme, journal, workers, size, tally, progress) -> tuple:

@@ -12,6 +12,7 @@ import numpy as np
 from skimage import segmentation
 
 from ..progress import SILENT, Progress
+from ..taxonomy import IGNORE, NO_DATA
 from .guided import box
 from .model import FEATURE_HALO, CrossModel
 from .opinion import Opinion, Patch, from_shares
@@ -29,21 +30,25 @@ class TaughtEngine:
     Args:
         examples: a Source with labels known to be right, 0 elsewhere.
         scale: Felzenszwalb's scale.
+        network: a ``Network`` that was trained elsewhere, in place of examples.
     """
 
     id = "taught"
     halo = FEATURE_HALO + _AROUND + 2
 
-    def __init__(self, examples, scale: float, folder: Path | None = None):
+    def __init__(self, examples, scale: float, folder: Path | None = None, network=None):
         self._examples, self._scale, self.folder = examples, scale, folder
-        self.model = CrossModel(balanced=True, trees=40)
-        self.settings = (
-            f"extra-trees taught by the examples, averaged over segments of scale {scale:g}"
-        )
+        self._network = network
+        self.model = network or CrossModel(balanced=True, trees=40)
+        judge = network.title if network else "extra-trees taught by the examples"
+        self.settings = f"{judge}, averaged over segments of scale {scale:g}"
 
     def prepare(self, source, progress: Progress = SILENT) -> None:
         self._source = source
-        self.model.prepare(source, progress, self._examples)
+        if self._network is None:
+            self.model.prepare(source, progress, self._examples)
+        else:
+            self._network.prepare(progress)
         self.partition = Partition(self._cut, self._sums, self.folder)
         if self.model.works:
             self.partition.prepare(source, progress)
@@ -79,6 +84,9 @@ class TaughtEngine:
         near /= np.maximum(near.sum(axis=0), 1e-6)
         mixed = np.round(_SEGMENT * whole + (1 - _SEGMENT) * near, 3)
         opinion = from_shares(mixed, codes, patch.labels)
-        keeps = ~patch.valid | ~known.any(axis=0)
+        # A class that the model has not learnt stays.
+        own = [known[place] & (patch.labels == code) for place, code in enumerate(codes)]
+        own.append(known.any(axis=0) & np.isin(patch.labels, (NO_DATA, IGNORE)))
+        keeps = ~patch.valid | ~np.any(own, axis=0)
         proposed = np.where(keeps, patch.labels, opinion.proposed)
         return Opinion(proposed, opinion.confidence, np.where(keeps, 0.0, opinion.lead))

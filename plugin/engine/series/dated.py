@@ -89,6 +89,12 @@ def _file(entry: Dated, path: str) -> str:
     return ""
 
 
+def named_as_mask(path: str) -> bool:
+    """True when a file's name speaks of a quality layer or a cloud mask; it is not opened."""
+    words = set(re.findall(r"[a-z]+", Path(path).stem.lower()))
+    return bool(words & _CLOUD_WORDS) or gather.quality_of(path) is not None
+
+
 def mask_of(info) -> Mask | None:
     """The quality layer that a raster is by its name, None for imagery."""
     named = gather.quality_of(info.path)
