@@ -9,6 +9,7 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCsException,
+    QgsDataProvider,
     QgsGeometry,
     QgsPalettedRasterRenderer,
     QgsProject,
@@ -101,8 +102,15 @@ def colour(shown: QgsRasterLayer, below: QgsRasterLayer, entries: list) -> None:
 
 
 def refresh(shown: QgsRasterLayer) -> None:
-    """Draw the layer from the files as they are now; GDAL would answer from memory."""
-    shown.dataProvider().reloadData()
+    """Draw the layer from the files as they are now.
+
+    Reloading the data is not enough: QGIS keeps open files for the threads that draw, as long as
+    the layer's provider lives, and they show the step before. So the provider is a new one.
+    """
+    renderer = shown.renderer().clone()
+    options = QgsDataProvider.ProviderOptions()
+    shown.setDataSource(shown.source(), shown.name(), "gdal", options, False)
+    shown.setRenderer(renderer)
     shown.triggerRepaint()
 
 

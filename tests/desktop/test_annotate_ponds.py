@@ -170,7 +170,8 @@ def picture(iface, qtbot, canvas, name: str) -> None:
     qtbot.waitUntil(lambda: not canvas.isDrawing(), timeout=LONG)
     folder = ROOT / "out" / "annotate"
     folder.mkdir(parents=True, exist_ok=True)
-    qtbot.wait(300)
+    qtbot.wait(1000)  # what was just written is drawn a moment later
+    qtbot.waitUntil(lambda: not canvas.isDrawing(), timeout=LONG)
     assert iface.mainWindow().grab().save(str(folder / f"{name}.png"))
 
 
@@ -489,6 +490,16 @@ def test_a_class_raster_is_painted_with_real_clicks(
     assert (now[stroke == code] == panel.classes.entry.code).all() and painting.journal.place == 2
     panel.widget().findChild(QScrollArea).ensureWidgetVisible(panel.touch)
     picture(iface, qtbot, canvas, "9-class-raster")
+    shown = QgsProject.instance().mapLayer(panel.pixels._shown)
+    shown.setOpacity(1)
+    shown.triggerRepaint()
+    place = spot(canvas, shifted(point, -150, 10))
+
+    def drawn() -> str:
+        return canvas.grab().toImage().pixelColor(place).name()
+
+    # The threads that draw had files open from the step before and went on showing it.
+    qtbot.waitUntil(lambda: drawn() == panel.classes.entry.colour.name(), timeout=10_000)
     QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert (painting.read(painting.grid.window) == stroke).all()
     QTest.keyClick(canvas, Qt.Key.Key_P)
