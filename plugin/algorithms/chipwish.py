@@ -36,6 +36,8 @@ _CUT = (
     ("CHIP_SIZE", "Chip size", True, 256, 8, "Side of a chip in pixels.", False),
     ("CHIP_HEIGHT", "Chip height", True, None, 8, "Rows, where chips are not square.", True),
     ("STRIDE", "Stride", True, None, 1, "Pixels from chip to chip; left out, the size.", False),
+    ("ROTATION", "Rotation", False, 0, -180,
+     "Degrees that the chips are turned by, anticlockwise; 0 leaves every pixel as it is.", True),
     ("CELL", "Major TOM cell", False, 0, 0,
      "Spacing in km of the Major TOM cell put before every id; 0 for none.", True),
 )  # fmt: skip
@@ -127,7 +129,8 @@ def define_cut(algorithm) -> None:
     """Size, stride, resolution, dates."""
     _numbers(algorithm, _CUT)
     _text(algorithm, "RESOLUTION", "Resolution", "reference",
-          "reference: every image on the labels' grid; native: each at its own.")  # fmt: skip
+          "reference: every image on the labels' grid; native: each at its own; one in another "
+          "CRS keeps its pixel size on a grid of the labels' CRS.")  # fmt: skip
     _text(algorithm, "DATES", "Dates", "all",
           "all: every date an image of its own; median: one composite a sensor.")  # fmt: skip
 
@@ -255,6 +258,7 @@ def wish_of(values: dict):
     return wish.ExportWish(
         size=int(values["chip_size"]), height=_whole(values["chip_height"]),
         stride=_whole(values["stride"]), cell_km=values["cell"], gate=gate, curate=picked,
+        rotation=values["rotation"],
         shares=split.parse_shares(values["split"] or "70/15/15"), block=values["block"] or None,
         buffer=values["buffer"], seed=int(values["seed"]), licence=values["licence"],
         formats=tuple(values["formats"] or ["native"]), taxonomy=values["taxonomy"],

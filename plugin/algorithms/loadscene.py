@@ -6,6 +6,7 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterCrs,
+    QgsProcessingParameterDefinition,
     QgsProcessingParameterExtent,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
@@ -16,6 +17,18 @@ from qgis.core import (
 from ..bridge import capture, scenes
 from ..bridge.text import tr
 from .base import ConcordAlgorithm
+
+
+def add_corrections(algorithm) -> None:
+    """The parameter with what the user knows better of single files."""
+    parameter = QgsProcessingParameterString("CORRECTIONS", tr("Corrections"), optional=True)
+    advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+    parameter.setFlags(parameter.flags() | advanced)
+    algorithm.add(
+        parameter,
+        'JSON of what you know better of single files: {"file": {"sensor": id, "date": '
+        '"2021-06-30", "bands": "red;nir", "use": true}}.',
+    )
 
 
 class LoadScene(ConcordAlgorithm):
@@ -69,6 +82,7 @@ class LoadScene(ConcordAlgorithm):
             QgsProcessingParameterBoolean("CHECK_SHIFT", tr("Check the registration"), True),
             "Measure by phase correlation how far sensors lie apart, and warn above half a pixel.",
         )
+        add_corrections(self)
         self.add_raster_output("OUTPUT", "Scene")
         self.add_report("Report (JSON)", "json")
 
@@ -86,13 +100,14 @@ class LoadScene(ConcordAlgorithm):
             "crs": self.crs(parameters, "CRS", context),
             "extent": self.extent(parameters, "EXTENT", context),
             "derived": capture.split_list(parameters.get("DERIVED")),
+            "corrections": self.parameterAsString(parameters, "CORRECTIONS", context),
             "check_shift": self.parameterAsBool(parameters, "CHECK_SHIFT", context),
             "output": self.output(parameters, "OUTPUT", context, (".tif", ".tiff", ".vrt")),
             "report": self.file_output(parameters, "REPORT", context),
         }
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import files, load
+        from ..engine import corrections, files, load
 
         wish = load.wish_of(values["grid"], values["resolution"], values["crs"], values["extent"])
         report = load.load_scene(
@@ -102,6 +117,7 @@ class LoadScene(ConcordAlgorithm):
             wish=wish,
             derived=values["derived"],
             check_shift=values["check_shift"],
+            corrected=corrections.parse(values["corrections"]),
             progress=progress,
         )
         for warning in report["warnings"]:

@@ -29,6 +29,7 @@ from .objectconsensus import ObjectConsensus
 from .parceltable import ParcelTable
 from .pointchips import PointChips
 from .previewchips import PreviewChips
+from .recognisefiles import RecogniseFiles
 from .refinelabels import RefineLabels
 from .revertproposals import RevertProposals
 from .runmodel import RunModel
@@ -41,6 +42,7 @@ from .trainclassifier import TrainClassifier
 
 ALGORITHMS = (
     LoadScene,
+    RecogniseFiles,
     Coverage,
     TimeComposite,
     SceneChange,

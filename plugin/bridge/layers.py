@@ -13,6 +13,7 @@ from qgis.core import QgsLayerTreeGroup, QgsMapLayer, QgsProject, QgsRasterLayer
 
 from ..engine.errors import ConcordError
 from .styles import (
+    HEAT,
     ClassEntry,
     Composite,
     band_names,
@@ -100,6 +101,7 @@ def style_raster(layer: QgsRasterLayer, kind: str, taxonomy: object = None) -> N
         "posterior": lambda: style_share(layer, min(2, layer.bandCount())),
         "agreement": lambda: style_share(layer),
         "probability": lambda: style_share(layer),
+        "coverage": lambda: style_share(layer, 1, HEAT),
     }
     styles[kind]()
 

@@ -2,10 +2,14 @@
 
 The properties stand in the project, so that a later run on the same layer need not guess again,
 and models and styles find bands by name. Keys: ``concord/sensor``, ``concord/reason``,
-``concord/bands``, ``concord/units``, ``concord/wavelengths``, ``concord/date``.
+``concord/bands``, ``concord/units``, ``concord/wavelengths``, ``concord/date``,
+``concord/corrections`` (what the user said of single files, as JSON).
 """
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 from qgis.core import (
     Qgis,
@@ -19,8 +23,8 @@ from qgis.PyQt.QtCore import QDate, QDateTime, QTime
 PREFIX = "concord/"
 
 
-def remember(layer: QgsRasterLayer, report: dict) -> None:
-    """Write what a loadscene report says of a layer into the layer."""
+def remember(layer: QgsRasterLayer, report: dict, corrections: dict | None = None) -> None:
+    """Write what a loadscene report and the user say of a layer into the layer."""
     bands = report.get("bands", [])
     sensors = report.get("sensors", [])
     values = {
@@ -35,6 +39,9 @@ def remember(layer: QgsRasterLayer, report: dict) -> None:
     }
     for key, value in values.items():
         layer.setCustomProperty(PREFIX + key, value)
+    if corrections:
+        text = json.dumps(corrections, ensure_ascii=False)
+        layer.setCustomProperty(PREFIX + "corrections", text)
     if len(report.get("dates", [])) == 1:
         set_date(layer, report["dates"][0])
 
@@ -59,6 +66,25 @@ def correct_sensor(layer: QgsRasterLayer, sensor: str) -> None:
     else:
         layer.removeCustomProperty(PREFIX + "sensor")
         layer.removeCustomProperty(PREFIX + "reason")
+
+
+def remembered_corrections(project: QgsProject, inputs: list[str]) -> dict:
+    """What the project's layers remember of these files and of files below these folders."""
+    found: dict = {}
+    places = [Path(given) for given in inputs]
+    for layer in project.mapLayers().values():
+        text = layer.customProperty(PREFIX + "corrections")
+        if not text:
+            continue
+        try:
+            told = json.loads(str(text))
+        except ValueError:  # a project that was edited by hand
+            continue
+        for path, entry in told.items():
+            own = Path(path)
+            if any(place == own or place in own.parents for place in places):
+                found[path] = entry
+    return found
 
 
 def remembered_sensor(item: object, context=None) -> str:

@@ -34,6 +34,8 @@ SAMPLE = 60_000  # pixels sampled for statistics; more would hold the user inter
 INTEGER_TYPES = (Qgis.DataType.Byte, Qgis.DataType.UInt16, Qgis.DataType.Int16)
 HEIGHTS = ("elevation", "surface", "dem", "height", "ndsm")  # what terrain composites end with
 # Dark to light with even steps, readable by colour-blind people (viridis).
+# Never clear to always clear.
+HEAT = ("#a50026", "#f46d43", "#fee08b", "#a6d96a", "#1a9850")
 RAMP = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 # Light to dark orange: the stronger the proposal, the more it stands out.
 PROPOSAL_RAMP = ("#fee8c8", "#fdbb84", "#fc8d59", "#d7301f")
@@ -201,15 +203,15 @@ def style_composite(layer: QgsRasterLayer, bands: tuple[str, ...]) -> None:
     )
 
 
-def style_share(layer: QgsRasterLayer, band: int = 1) -> None:
+def style_share(layer: QgsRasterLayer, band: int = 1, colours: tuple = RAMP) -> None:
     """Show a share or probability: 0 to 1 for decimals, 0 to 100 for whole numbers."""
     top = 100.0 if layer.dataProvider().dataType(band) in INTEGER_TYPES else 1.0
-    step = top / (len(RAMP) - 1)
+    step = top / (len(colours) - 1)
     shader = QgsColorRampShader(0.0, top, None, QgsColorRampShader.Type.Interpolated)
     shader.setColorRampItemList(
         [
             QgsColorRampShader.ColorRampItem(i * step, QColor(colour), f"{i * step:g}")
-            for i, colour in enumerate(RAMP)
+            for i, colour in enumerate(colours)
         ]
     )
     raster_shader = QgsRasterShader(0.0, top)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import rasters, sensors
+from . import corrections, rasters, sensors
 from .errors import ConcordError
-from .scene import label_of
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".bsq", ".bil", ".dat", ".nc")
 # Whole words where a place could be called so (Qatar); TCI, AOT, WVP, PVI and MSK are Sentinel-2's.
@@ -25,6 +24,7 @@ class Gathered:
     infos: list
     recognised: list
     skipped: list
+    warnings: list = field(default_factory=list)
 
 
 def expand(inputs) -> list:
@@ -94,38 +94,72 @@ def _sensor_for(number: int, sensor: str, count: int) -> str:
     return several[number]
 
 
-def gather(inputs, sensor: str = "auto") -> Gathered:
+def gather(inputs, sensor: str = "auto", corrected: dict | None = None) -> Gathered:
     """Describe every raster of ``inputs`` and keep those that bring new bands.
 
     Args:
         inputs: files, folders, STAC items.
         sensor: a preset id, ``auto``, or one of these a given input, separated by ``;``.
+        corrected: {path: Correction} of files that the user knows better.
     """
+    corrected = corrected or {}
     kept, found, skipped, bands = [], [], [], {}
     for number, given in enumerate(inputs):
         chosen = _sensor_for(number, sensor, len(inputs))
         # A file named by the user is refused when it is broken; one found in a folder left out.
         single = not Path(given).is_dir() and Path(given).suffix.lower() != ".json"
         for path in expand([given]):
-            info, known, why = _look(path, chosen, single)
+            info, known, why = _look(path, chosen, single, corrected.get(path))
             if not why and not single:
                 twice = [b.name for b in known.bands if b.name in bands]
                 why = f"{twice[0]} is already there from {bands[twice[0]]}" if twice else ""
             if why:
                 skipped.append({"file": path, "reason": why})
                 continue
-            bands.update({band.name: label_of(path) for band in known.bands})
+            bands.update({band.name: place_of(path) for band in known.bands})
             kept.append(info)
             found.append(known)
     if not kept:
-        first = f" ({label_of(skipped[0]['file'])}: {skipped[0]['reason']})" if skipped else ""
+        first = f" ({place_of(skipped[0]['file'])}: {skipped[0]['reason']})" if skipped else ""
         raise ConcordError(f"{inputs[0]} holds no imagery; choose the folder of a product{first}.")
-    kept, found, extra = _without_strangers(kept, found, inputs)
-    return Gathered(kept, found, skipped + extra)
+    kept, found, extra = _without_strangers(kept, found, [*inputs, *corrected])
+    return Gathered(kept, found, skipped + extra, _mixed(kept, found))
 
 
-def _look(path: str, sensor: str, single: bool) -> tuple:
+def place_of(path: str) -> str:
+    """A file with the folder it lies in, because products repeat their file names."""
+    return "/".join(Path(path).parts[-2:])
+
+
+def _mixed(infos: list, found: list) -> list:
+    """Warnings where bands of two levels of one sensor meet, such as L2A with cirrus of L1C."""
+    families: dict = {}
+    for info, known in zip(infos, found):
+        family, _, level = known.sensor.rpartition("-")
+        if re.fullmatch(r"l[12][a-z]?", level):
+            families.setdefault(family, {}).setdefault(level, []).append((info, known))
+    warnings = []
+    for levels in families.values():
+        if len(levels) < 2:
+            continue
+        most = max(levels, key=lambda level: len(levels[level]))
+        for level, members in sorted(levels.items()):
+            if level == most:
+                continue
+            info, known = members[0]
+            names = ", ".join(band.name for _, other in members for band in other.bands)
+            warnings.append(
+                f"{names} is of {known.title} ({place_of(info.path)}), the other bands are of "
+                f"{levels[most][0][1].title}; surface and top of atmosphere do not compare, leave "
+                "one level out"
+            )
+    return warnings
+
+
+def _look(path: str, sensor: str, single: bool, correction=None) -> tuple:
     """(info, recognised, reason to leave it out); a broken file in a folder is only left out."""
+    if correction is not None and not correction.use:
+        return None, None, "left out by the user"
     if Path(path).is_file() and Path(path).stat().st_size == 0:
         if single:
             raise ConcordError(f"{path} is empty (0 bytes); get the file again.")
@@ -138,11 +172,11 @@ def _look(path: str, sensor: str, single: bool) -> tuple:
         return None, None, "it cannot be opened as a raster"
     if single:
         rasters.require_crs(info)
-        return info, sensors.recognise(info, sensor), ""
-    why = _why_not_imagery(info)
+        return info, corrections.recognise(info, sensor, correction), ""
+    why = "" if correction is not None else _why_not_imagery(info)
     if not why and not info.grid.crs:
         why = "it has no coordinate reference system"
-    return info, None if why else sensors.recognise(info, sensor), why
+    return info, None if why else corrections.recognise(info, sensor, correction), why
 
 
 def _without_strangers(infos, found, inputs) -> tuple:

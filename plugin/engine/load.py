@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import derive, rasters, shift
+from . import derive, prisma, rasters, shift
 from .errors import ConcordError
-from .gather import gather
+from .gather import Gathered, gather
 from .grid import Grid
 from .progress import SILENT, Progress
 from .scene import Scene
@@ -113,6 +113,7 @@ def load_scene(
     wish: GridWish | None = None,
     derived=(),
     check_shift: bool = True,
+    corrected: dict | None = None,
     progress: Progress = SILENT,
 ) -> dict:
     """Bring every band of ``inputs`` on one grid and return the report.
@@ -122,9 +123,48 @@ def load_scene(
     virtual stack on the files themselves, and only what must be computed (derived bands, dB of
     power) is written beside it.
     """
-    found = gather(inputs, sensor)
+    with prisma.unpacked(inputs, output, progress) as (paths, made):
+        found = gather(paths, sensor, corrected)
+        return _build(found, output, wish, derived, check_shift, made, progress)
+
+
+def look(inputs, sensor: str = "auto", corrected: dict | None = None) -> dict:
+    """What ``load_scene`` would make of the files, told without reading a pixel.
+
+    A PRISMA file is only named: its bands show when it is unpacked.
+    """
+    unread = [str(p) for given in inputs for p in prisma.inside(str(given))]
+    others = [str(given) for given in inputs if not prisma.inside(str(given))]
+    found = gather(others, sensor, corrected) if others else Gathered([], [], [])
+    files = [_file(path, "prisma-l2d", "PRISMA L2D", "", [], "its name") for path in unread]
+    return {
+        "files": _files(found) + files,
+        "skipped": found.skipped,
+        "warnings": list(dict.fromkeys(found.warnings + _told(found))),
+    }
+
+
+def _told(found) -> list:
+    return [text for known in found.recognised for text in known.warnings]
+
+
+def _files(found) -> list:
+    return [
+        _file(info.path, known.sensor, known.title, known.date, [b.name for b in known.bands],
+              known.reason)
+        for info, known in zip(found.infos, found.recognised)
+    ]  # fmt: skip
+
+
+def _file(path, sensor, title, date, bands, reason) -> dict:
+    return {"file": path, "sensor": sensor, "title": title, "date": date, "bands": bands,
+            "reason": reason}  # fmt: skip
+
+
+def _build(found, output, wish, derived, check_shift, made: dict, progress) -> dict:
     grid = plan_grid(found.infos, wish or GridWish())
     with Scene([i.path for i in found.infos], grid, recognised=found.recognised) as scene:
+        scene.warnings += found.warnings
         scene.check_units()
         extra = derive.plan(derived, scene)
         for item in extra:
@@ -136,7 +176,13 @@ def load_scene(
         else:
             _write_copy(scene, scene.names, extra, output, progress)
         progress.report(1, 1, "Scene built")
-        return {**_report(scene, extra, found.skipped, output), "shifts": shifts}
+        report = {**_report(scene, extra, found.skipped, output), "shifts": shifts}
+    report["files"] = _files(found)
+    for entry in report["files"]:
+        entry["file"] = made.get(entry["file"], entry["file"])
+    for band in report["bands"]:
+        band["source"] = made.get(band["source"], band["source"])
+    return report
 
 
 def _write_copy(scene: Scene, names: list, extra: list, output, progress: Progress) -> None:

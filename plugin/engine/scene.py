@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import backscatter, rasters, sensors
+from . import backscatter, physical, rasters, sensors, units
 from .errors import ConcordError
 from .grid import Grid, Window
 
@@ -125,7 +125,7 @@ class Scene:
         formula = source.band.formula
         if raster.is_resampled and backscatter.function_for(source):
             formula = "palsar_power" if formula == "palsar" else "power"
-        return backscatter.FORMULAS[formula](plane) if formula else plane
+        return physical.apply(formula, plane) if formula else plane
 
     def _raster(self, source: Source) -> rasters.Raster:
         function = backscatter.function_for(source)
@@ -142,7 +142,7 @@ class Scene:
         shape = (max(1, round(self.grid.height / step)), max(1, round(self.grid.width / step)))
         return self.read(names, None, shape)
 
-    def _values(self, name: str) -> np.ndarray:
+    def values(self, name: str) -> np.ndarray:
         """Values with data of a band from windows over the scene, all of it when they have none.
 
         A decimated view of a large file without overviews would read the whole file; of a small
@@ -172,73 +172,8 @@ class Scene:
         return [Window(c, r, width, height) for c, r in sorted(corners)]
 
     def check_units(self) -> None:
-        """Look at the values before anything is computed from them (the wrong-unit guard).
-
-        Backscatter without a negative value is linear power and is read as dB from here on; a
-        baseline offset that only a name told and that the values contradict is taken back;
-        values that cannot be what their unit says are warned of.
-        """
-        brightest = {}
-        for source in list(self.sources.values()):
-            if source.unit not in ("dB", "reflectance", "m"):
-                continue
-            values = self._values(source.name)
-            if source.unit == "reflectance" and values.size:
-                high = float(np.percentile(values, 99))
-                brightest[source.sensor] = max(high, brightest.get(source.sensor, high))
-            told = f"{label_of(source.path)}: {source.name}"
-            if not values.size:
-                self.warnings.append(f"{told} holds no data")
-            elif source.unit == "dB":
-                self._check_decibels(source, values, told)
-            elif source.unit == "reflectance":
-                self._check_reflectance(source, values, told)
-            elif values.min() < -500 or values.max() > 9000:
-                self.warnings.append(
-                    f"{told} spans {values.min():.0f} to {values.max():.0f} m, which no ground "
-                    "does; check its no-data value and unit"
-                )
-
-        self.warnings += [
-            f"No band of {sensor} exceeds {high:.4f}, too low for reflectance; its scale may have "
-            "been applied twice"
-            for sensor, high in brightest.items()
-            if high < 0.002
-        ]
-
-    def _check_decibels(self, source: Source, values, told: str) -> None:
-        if source.band.formula == "palsar":
-            return
-        if values.min() >= 0 and np.median(values) > 20:
-            self.warnings.append(
-                f"{told} holds digital numbers (median {np.median(values):.0f}), not backscatter; "
-                "calibrate the product first"
-            )
-        elif values.min() >= 0:
-            self._change(source, formula="power")
-            self.warnings.append(f"{told} is linear power, converted to dB")
-        elif np.median(values) > 20 or np.median(values) < -60:
-            self.warnings.append(
-                f"{told} has a median of {np.median(values):.0f} dB, which no ground has; check "
-                "its scale"
-            )
-
-    def _check_reflectance(self, source: Source, values, told: str) -> None:
-        if source.band.doubtful and np.percentile(values, 1) < -0.05:
-            self._change(source, offset=0.0)
-            self.warnings.append(
-                f"{told}: the offset of baseline 04.00 was undone before, it is not applied again"
-            )
-        elif np.median(values) > 2:
-            self.warnings.append(
-                f"{told} has a median of {np.median(values):.0f}, too high for reflectance; "
-                "check its scale"
-            )
-        elif np.percentile(values, 1) < -0.08:
-            self.warnings.append(
-                f"{told} falls to {np.percentile(values, 1):.2f}, too low for reflectance; its "
-                "offset may have been applied twice"
-            )
+        """Look at the values before anything is computed from them (the wrong-unit guard)."""
+        units.check(self)
 
     @property
     def corrections(self) -> dict:
@@ -248,9 +183,10 @@ class Scene:
     def correct(self, corrections: dict) -> None:
         """Take over the corrections of another scene of the same files."""
         for name, changes in corrections.items():
-            self._change(self.sources[name], **changes)
+            self.change(self.sources[name], **changes)
 
-    def _change(self, source: Source, **changes) -> None:
+    def change(self, source: Source, **changes) -> None:
+        """Read a band in another way from here on; noted in ``corrections``."""
         self._corrections.setdefault(source.name, {}).update(changes)
         self.sources[source.name] = replace(source, band=replace(source.band, **changes))
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from qgis.core import (
-    Qgis,
-    QgsVectorLayer,
-)
+from qgis.core import Qgis, QgsVectorLayer
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import (
@@ -27,7 +24,8 @@ from .keys import PromptKeys
 from .panel import Panel
 from .prompt_session import BOTH, PromptSession
 from .prompt_tool import PromptTool
-from .widgets import LayerCombo, choice, form, prompt_model_combo, row, side_by_side
+from .thumbnails import pictured_choice
+from .widgets import LayerCombo, form, prompt_model_combo, row, side_by_side
 
 
 class AnnotatePanel(Panel):
@@ -74,7 +72,7 @@ class AnnotatePanel(Panel):
         layout = form()
         self.image = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
         row(layout, tr("&Image"), self.image, tr("The scene in which outlines are looked for"))
-        self.composite = choice()
+        self.composite, self.thumbnails = pictured_choice(self.image.currentLayer)
         tip = tr("The bands the model sees; kept with every label")
         row(layout, tr("C&omposite"), self.composite, tip)
         self.model = prompt_model_combo()
@@ -142,6 +140,7 @@ class AnnotatePanel(Panel):
                 title = title.format(one=found[0].title, other=found[1].title)
                 self.composite.addItem(title, BOTH.join(both))
         self.composite.blockSignals(False)
+        self.thumbnails.draw()
         self._reconfigure()
 
     def _reconfigure(self, *_) -> None:

@@ -157,7 +157,10 @@ class ChipOptions(QObject):
         self.resolution = options(
             ("reference", tr("All on the labels' grid")), ("native", tr("Each at its own"))
         )
-        tip = tr("Pixel size of the images; each at its own means nothing is resampled")
+        self.rotation = spin(-180, 180, 0, " °")
+        tip = tr("Turn the chips anticlockwise; 0 leaves every pixel as it is")
+        row(layout, tr("Turned by"), self.rotation, tip)
+        tip = tr("Pixel size of the images; each at its own resamples only those of another CRS")
         row(layout, tr("Resolution"), self.resolution, tip)
         self.dates = options(("all", tr("Every date")), ("median", tr("Median a sensor")))
         row(layout, tr("Dates"), self.dates, tr("What becomes of several dates of one sensor"))
@@ -198,6 +201,7 @@ class ChipOptions(QObject):
             "TAXONOMY": self.taxonomy.value(),
             "LOW": self.low.currentData(),
             "LOW_BELOW": self.below.value() / 100,
+            "ROTATION": self.rotation.value(),
             "RESOLUTION": self.resolution.currentData(),
             "DATES": self.dates.currentData(),
             "MASKS": ticked(self.masks),

@@ -14,6 +14,7 @@ from . import reports
 from .chip_options import ChipOptions, ticked
 from .lists import VerdictList
 from .runner import Outcome
+from .tools import chip_tools
 from .widgets import LayerCombo, form, note, row
 
 PREVIEW = "Split preview"
@@ -77,6 +78,7 @@ class ExportSection(QObject):
             self.check,
             tr("Look for leaks between splits, missing files and broken formats"),
         )
+        self.column.addWidget(chip_tools())
         self.summary = note()
         self.summary.hide()
         self.column.addWidget(self.summary)

@@ -5,14 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer
-from qgis.gui import QgsDoubleSpinBox, QgsFileWidget, QgsProjectionSelectionWidget
-from qgis.PyQt.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QHeaderView,
-    QMenu,
-    QToolButton,
-)
+from qgis.gui import QgsDoubleSpinBox, QgsProjectionSelectionWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QHeaderView
 
 from ..bridge import layers, scenes, views
 from ..bridge.text import tr
@@ -22,8 +16,12 @@ from .panel import Panel
 from .runner import Outcome
 from .scene_dates import Dates
 from .scene_derived import DerivedField
+from .scene_files import as_text
+from .scene_inputs import Inputs
 from .scene_profile import Looks
-from .widgets import ExtentChooser, LayerCombo, choice, form, note, row, side_by_side
+from .scene_recognised import Recognised
+from .thumbnails import pictured_choice
+from .widgets import ExtentChooser, LayerCombo, choice, form, note, row
 
 
 class ScenePanel(Panel):
@@ -37,14 +35,9 @@ class ScenePanel(Panel):
     def build(self) -> None:
         column = self.section(tr("Load"))
         layout = form()
-        self.files = QgsFileWidget()
-        self.files.setStorageMode(QgsFileWidget.StorageMode.GetMultipleFiles)
-        self.files.setDialogTitle(tr("Files of one scene"))
-        self.files.setFilter(tr("Rasters") + " (*.tif *.tiff *.jp2 *.vrt *.img *.nc);;* (*)")
-        self.files.lineEdit().setPlaceholderText(tr("Files, or the folder of a product"))
-        self.files.fileChanged.connect(self.refresh)
-        tip = tr("One file or many; each becomes bands of the scene. Dropping files works too")
-        row(layout, tr("&Files"), side_by_side(self.files, self._more()), tip, self.files)
+        self.inputs = Inputs(self, layout)
+        self.files = self.inputs.field
+        self.inputs.changed.connect(self.refresh)
         self.sensor = choice()
         self.sensor.addItem(tr("Find out from the files"), "auto")
         row(
@@ -63,6 +56,7 @@ class ScenePanel(Panel):
         )  # fmt: skip
         layout.addRow(self.virtual)
         column.addLayout(layout)
+        self.recognised = Recognised(self, self.inputs)
         self._build_grid()
         self.step(
             self.body,
@@ -83,38 +77,12 @@ class ScenePanel(Panel):
         self._build_result()
         self.dates = Dates(self)
 
-    def _more(self) -> QToolButton:
-        button = QToolButton()
-        button.setText(tr("More"))
-        button.setToolTip(tr("Take a whole folder, or layers that are open"))
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._menu = QMenu(button)
-        self._menu.aboutToShow.connect(self._fill_menu)
-        button.setMenu(self._menu)
-        return button
-
-    def _fill_menu(self) -> None:
-        self._menu.clear()
-        self._menu.addAction(tr("Folder…")).triggered.connect(self._choose_folder)
-        self._menu.addSeparator()
-        for layer in self.project.mapLayers().values():
-            if isinstance(layer, QgsRasterLayer) and layer.providerType() == "gdal":
-                path = layer.source().split("|")[0]
-                action = self._menu.addAction(layer.name())
-                action.triggered.connect(lambda _checked=False, path=path: self.add_file(path))
-
-    def _choose_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, tr("Folder of a product"))
-        if folder:
-            self.files.setFilePath(folder)
+    def chosen_files(self) -> list[str]:
+        return self.inputs.files()
 
     def add_file(self, path: str) -> None:
         """Append a file to the chosen ones."""
-        chosen = [*self.chosen_files(), path]
-        self.files.setFilePath(" ".join(f'"{name}"' for name in dict.fromkeys(chosen)))
-
-    def chosen_files(self) -> list[str]:
-        return [path for path in QgsFileWidget.splitFilePaths(self.files.filePath()) if path]
+        self.inputs.add(path)
 
     def _build_grid(self) -> None:
         column = self.section(tr("Grid"), collapsed=True)
@@ -148,13 +116,16 @@ class ScenePanel(Panel):
         self.shown = LayerCombo("raster")
         self.shown.layerChanged.connect(self._list_composites)
         row(layout, tr("La&yer"), self.shown, tr("The layer whose bands are shown"))
-        self.composite = choice()
+        self.composite, self.thumbnails = pictured_choice(self.shown.currentLayer)
         self.composite.activated.connect(self._show_composite)
         row(
             layout,
             tr("&Composite"),
             self.composite,
-            tr("Which bands are shown as red, green and blue; 2 to 98 % of the values"),
+            tr(
+                "Which bands are shown as red, green and blue; 2 to 98 % of the values. The "
+                "picture is what a model sees of the middle of the layer in these bands"
+            ),
         )
         column.addLayout(layout)
         self.table = Table([tr("Band"), tr("Unit"), tr("From"), tr("Resampling")])
@@ -199,6 +170,7 @@ class ScenePanel(Panel):
             for item in views.views(layer) or layers.composites(layer):
                 self.composite.addItem(item.title, item)
         self.composite.setCurrentIndex(max(0, self.composite.findText(current)))
+        self.thumbnails.draw()
         self.composite.setEnabled(self.composite.count() > 0)
         self.looks.setEnabled(self.composite.count() > 0)
 
@@ -214,13 +186,7 @@ class ScenePanel(Panel):
             layer.emitStyleChanged()
 
     def _need(self) -> str:
-        chosen = self.chosen_files()
-        if not chosen:
-            return tr("Choose files or a folder, or try the sample scene.")
-        for path in chosen:
-            if not Path(path).exists():
-                return tr("{path} does not exist; choose another file.").format(path=path)
-        return self.extent.problem()
+        return self.inputs.problem() or self.extent.problem()
 
     def load(self) -> None:
         """Run `concord:loadscene` on the chosen files."""
@@ -243,12 +209,14 @@ class ScenePanel(Panel):
             if self.crs.crs().isValid():
                 parameters["CRS"] = self.crs.crs()
             parameters["DERIVED"] = ";".join(self.derived.names()) or None
+        corrections = {} if sample_run else self.recognised.corrections()
+        parameters["CORRECTIONS"] = as_text(corrections)
         parameters = {key: value for key, value in parameters.items() if value is not None}
 
         def done(outcome: Outcome) -> None:
             layer = layers.add_raster(outcome.results["OUTPUT"], name, "scene", self.project)
             report = reports.of(outcome)
-            scenes.remember(layer, report)
+            scenes.remember(layer, report, corrections)
             self._remember_choice(chosen, parameters["SENSOR"])
             self.show_report(report)
             first = next(iter(views.views(layer)), None)
@@ -256,7 +224,7 @@ class ScenePanel(Panel):
                 views.show(layer, first)
             self.looks.profile.add([])
             self.shown.setLayer(layer)
-            self._look_at(layer)
+            self.show_place(layer)
             self.say(
                 tr("Added {name}: {n} bands, {s:.1f} s.").format(
                     name=name, n=layer.bandCount(), s=outcome.seconds
@@ -275,7 +243,8 @@ class ScenePanel(Panel):
             if isinstance(layer, QgsRasterLayer) and layer.source() in chosen:
                 scenes.correct_sensor(layer, sensor)
 
-    def _look_at(self, layer: QgsRasterLayer) -> None:
+    def show_place(self, layer: QgsRasterLayer) -> None:
+        """Make a layer the active one and fill the canvas with it."""
         self.iface.setActiveLayer(layer)
         if len(self.project.mapLayers()) == 1:
             self.project.setCrs(layer.crs())

@@ -111,9 +111,11 @@ class Dates:
         def done(outcome: Outcome) -> None:
             report = reports.of(outcome)
             self.show_dates(report)
-            layers.add_raster(
-                outcome.results["CLEAR"], tr("Clear share"), "agreement", self.panel.project
-            )
+            layer = layers.add_raster(
+                outcome.results["CLEAR"], tr("Clear share"), "coverage",
+                self.panel.project,
+            )  # fmt: skip
+            self.panel.show_place(layer)
             self.panel.say(
                 tr("{good} of {n} dates show at least {t:g} % of the place.").format(
                     good=report["good_dates"], n=len(report["dates"]), t=report["threshold"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QDockWidget, QToolBar
+from qgis.PyQt.QtWidgets import QDialog, QDockWidget, QToolBar
 
 KEYS = ("scene", "annotate", "refine", "models", "campaign")
 
@@ -77,3 +77,33 @@ def test_action_hides_the_docks_again(plugin, shown, desktop):
     desktop.settle()
     assert all(panel.isHidden() for panel in shown.panels.values())
     assert not shown.action.isChecked()
+
+
+@pytest.mark.parametrize("name", ["importchips", "pointchips", "parceltable"])
+def test_algorithms_without_a_form_open_in_their_own_dialog(shown, qtbot, name):
+    from concord.plugin.gui import tools
+
+    dialog = tools.open_dialog(f"concord:{name}")
+    qtbot.waitUntil(dialog.isVisible)
+    assert dialog.windowTitle()
+    dialog.close()
+
+
+def test_stac_is_searched_with_the_client_of_a_qgis_that_has_one(shown, iface, qtbot):
+    import qgis.core
+
+    inputs = shown.panels["scene"].inputs
+    inputs.fill_menu()
+    found = [action for action in inputs.menu.actions() if "STAC with QGIS" in action.text()]
+    assert bool(found) == hasattr(qgis.core, "QgsStacConnection")
+    if not found:
+        return
+    found[0].trigger()
+
+    def dialogs():
+        every = iface.mainWindow().findChildren(QDialog)
+        return [d for d in every if "DataSourceManager" in d.metaObject().className()]
+
+    qtbot.waitUntil(lambda: any(dialog.isVisible() for dialog in dialogs()))
+    for dialog in dialogs():
+        dialog.close()

@@ -20,7 +20,7 @@ from pystac import validation
 
 from concord.plugin.bridge import chips as bridge_chips
 from concord.plugin.engine import rasters
-from concord.plugin.engine.chips import check, export, objects, writers
+from concord.plugin.engine.chips import check, export, objects, schemas, writers
 from tests.engine import chips_data as data
 
 gdal.UseExceptions()
@@ -92,6 +92,26 @@ def test_stac_is_valid_for_pystac_and_its_own_schemas(chips):
     assert roles.count("label") == 1 and roles.count("feature") == 3
 
 
+def test_an_item_lists_only_extensions_that_it_uses(scene, chips, tmp_path):
+    """eo's published schema (2.0.0) refuses an item without a field of eo; label's (1.0.1) wants a
+    property key to be text, so that a raster's overview has none."""
+    export.export([scene.radar], scene.labels, str(tmp_path / "radar"), data.wish())
+    radar = json.loads(next((tmp_path / "radar" / "chips").glob("*/*.json")).read_text("utf-8"))
+    name = ids(chips)[0]
+    both = json.loads((chips / "chips" / name / f"{name}.json").read_text("utf-8"))
+    for item, expected in ((radar, False), (both, True)):
+        listed = any("/eo/" in url for url in item["stac_extensions"])
+        used = any(
+            key.startswith("eo:")
+            for asset in item["assets"].values() for band in asset["bands"] for key in band
+        )  # fmt: skip
+        assert listed == used == expected
+        assert all("property_key" not in o for o in item["properties"]["label:overviews"])
+    broken = {**both["properties"], "label:overviews": [{"property_key": None}]}
+    assert any("property_key" in problem for problem in
+               schemas.problems({**both, "properties": broken}, "item"))  # fmt: skip
+
+
 def test_resampling_is_told(scene, tmp_path):
     export.export([scene.first, scene.radar], scene.labels, str(tmp_path / "set"), data.wish())
     item = json.loads(next((tmp_path / "set" / "chips").glob("*/*.json")).read_text("utf-8"))
@@ -102,8 +122,6 @@ def test_resampling_is_told(scene, tmp_path):
 
 
 def test_damaged_stac_is_caught(chips, tmp_path):
-    from concord.plugin.engine.chips import schemas
-
     name = ids(chips)[0]
     item = json.loads((chips / "chips" / name / f"{name}.json").read_text("utf-8"))
     assert list(schemas.problems(item, "item")) == []

@@ -194,7 +194,7 @@ def test_a_folder_skips_what_is_no_imagery_and_says_why(product, put, tmp_path, 
     reasons = {entry["file"].split(here + "/")[1]: entry["reason"] for entry in report["skipped"]}
     assert reasons.pop("landcover.tif") == "a class raster"
     assert reasons.pop("zone.tif") == "no band of a known sensor"
-    assert reasons.pop("z/B04.tif") == "red is already there from B04.tif"
+    assert reasons.pop("z/B04.tif") == "red is already there from S2A_MSIL2A_N0509_x/B04.tif"
     assert len(reasons) == 5 and set(reasons.values()) == {"a mask or label by its name"}
 
 

@@ -95,3 +95,37 @@ def test_unsure_pixels_need_a_consensus(open_panel, image, classes):
     export.options.low.setCurrentIndex(1)
     assert not export.options.low.isEnabled()
     assert export._parameters()["LOW"] == "keep"
+
+
+def test_the_menu_opens_the_dialogs_of_the_algorithms_without_a_form(open_panel, image):
+    from qgis.core import QgsApplication
+
+    from concord.plugin.gui import tools
+
+    panel = open_panel(CampaignPanel)
+    (menu,) = panel.findChildren(tools.AlgorithmMenu)
+    actions = menu.menu().actions()
+    ids = [action.data() for action in actions]
+    assert ids == ["concord:importchips", "concord:pointchips", "concord:parceltable"]
+    registry = QgsApplication.processingRegistry()
+    assert all(registry.algorithmById(name) is not None for name in ids)
+    assert all(action.toolTip() != action.text() for action in actions)
+
+
+def test_the_menu_hands_its_algorithm_to_qgis_own_dialog(open_panel, monkeypatch):
+    import processing
+    from qgis.PyQt.QtWidgets import QDialog
+
+    from concord.plugin.gui import tools
+
+    asked = []
+
+    def dialog(name, parameters):
+        asked.append((name, parameters))
+        return QDialog()
+
+    monkeypatch.setattr(processing, "createAlgorithmDialog", dialog)
+    panel = open_panel(CampaignPanel)
+    (menu,) = panel.findChildren(tools.AlgorithmMenu)
+    menu.menu().actions()[1].trigger()
+    assert asked == [("concord:pointchips", {})]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from .. import rasters
+from ..grid import Grid
 from . import stac
 
 CONFORMS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/geo/1.0"]
@@ -59,13 +60,19 @@ _TYPES = {"id": "sc:Text", "split": "sc:Text"}
 _COLUMNS = ("id", "split", "left", "bottom", "right", "top", "labelled_share", "mean_posterior")
 
 
+def _box(bounds: tuple, crs: str) -> Grid:
+    """Bounds as a grid of one pixel."""
+    left, bottom, right, top = bounds
+    return Grid(crs, (right - left, 0.0, left, 0.0, bottom - top, top), 1, 1)
+
+
 def document(context, kept: list, report: dict, index: str, digest: str) -> dict:
     """The croissant.json of a set whose index file has this SHA-256."""
     setup, wish = context.setup, context.wish
     bounds = [p.chip.bounds for p in kept]
     whole = (min(b[0] for b in bounds), min(b[1] for b in bounds),
              max(b[2] for b in bounds), max(b[3] for b in bounds))  # fmt: skip
-    _, (west, south, east, north) = stac.footprint(whole, setup.grid.crs)
+    _, (west, south, east, north) = stac.footprint(_box(whole, setup.grid.crs))
     bands = [(image, band) for image in setup.images for band in image.bands]
     value = {
         "@context": _CONTEXT,

@@ -15,7 +15,8 @@ from . import audit, captions, croissant, curate, datasheet, split, stac, tables
 from .store import MANIFEST, Store
 from .writers import base
 
-VERSION = 2
+VERSION = 3
+_GROUP = 256  # chips
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,16 @@ def finish(store: Store, context: Context) -> dict:
     return report
 
 
-def feature(p, grid: Grid) -> dict:
-    """A chip's outline with its split."""
-    geometry, bbox = stac.footprint(p.chip.bounds, grid.crs)
+def features(kept: list, grid: Grid) -> Iterator:
+    """Every chip's outline with its split, moved to longitude and latitude by groups."""
+    with rasters.environment():
+        for start in range(0, len(kept), _GROUP):
+            group = kept[start : start + _GROUP]
+            found = stac.footprints([grid.sub(p.chip.window) for p in group])
+            yield from (_feature(p, *outline) for p, outline in zip(group, found))
+
+
+def _feature(p, geometry: dict, bbox: list) -> dict:
     properties = {
         "id": p.chip.id,
         "split": p.split,
@@ -86,7 +94,7 @@ def feature(p, grid: Grid) -> dict:
 
 def _splits(kept: list, grid: Grid) -> Iterator:
     yield '{"type": "FeatureCollection", "features": '
-    yield from base.json_list(feature(p, grid) for p in kept)
+    yield from base.json_list(features(kept, grid))
     yield "}\n"
 
 
@@ -167,8 +175,18 @@ def _warnings(values: dict, layout, scheme) -> list:
     if not any(layout.dates):
         warnings.append("The date of the images is not known; give DATE to record it.")
     for image in layout.images:
-        if image.is_resampled:
+        if image.moved:
+            warnings.append(
+                f"{image.name} lies in another CRS or is turned; it was resampled at its own pixel "
+                "size onto the chips' footprint."
+            )
+        elif image.is_resampled:
             warnings.append(f"{image.name} was brought on the chips' grid by resampling.")
+    if layout.angle:
+        warnings.append(
+            f"The chips are turned by {layout.angle:g} degrees; labels were brought on their grid "
+            "by the nearest pixel."
+        )
     if scheme.assumed:
         warnings.append(scheme.assumed)
     return warnings

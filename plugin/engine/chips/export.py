@@ -75,7 +75,7 @@ def preview(
     with contextlib.ExitStack() as stack:
         layout = prepare(stack, imagery, labels, consensus, wish, progress)
         report = describe.report_of(layout, wish, layout.kept, layout.rejected)
-        features = [describe.feature(p, layout.reader.grid) for p in layout.kept]
+        features = list(describe.features(layout.kept, layout.reader.grid))
     return report, features
 
 
@@ -113,10 +113,11 @@ def _cut(store: Store, layout: Plan, setup, formats, progress: Progress) -> None
         entries = jobs.run_ordered(todo, work, progress, setup.wish.threads)
     else:  # no second thread to hand over to; a chip is short enough to wait for a cancel
         entries = map(work, todo)
-    for entry in entries:
-        store.add(entry)
-        done += 1
-        progress.report(done, len(layout.kept), "Cutting chips", "chips")
+    with rasters.environment():  # for this thread, once a set
+        for entry in entries:
+            store.add(entry)
+            done += 1
+            progress.report(done, len(layout.kept), "Cutting chips", "chips")
     refused = {name for name, _ in store.refused()}
     kept = [p for p in layout.kept if p.chip.id not in refused]
     if not kept:

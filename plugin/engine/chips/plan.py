@@ -127,8 +127,31 @@ def _corner(grid: Grid) -> tuple:
     return math.floor(-col + 0.377), math.floor(row + 0.377)
 
 
+def turned(grid: Grid, degrees: float) -> Grid:
+    """The grid of the same pixel size over the same area, turned anticlockwise.
+
+    Its pixels are counted from the origin of the CRS, so that the same angle gives the same chips
+    whatever part of the area the labels show.
+    """
+    angle = math.radians(degrees)
+    cos, sin = math.cos(angle), math.sin(angle)
+    a, b, _, d, e, _ = grid.transform
+    spun = (cos * a - sin * d, cos * b - sin * e, 0.0, sin * a + cos * d, sin * b + cos * e, 0.0)
+    base = Grid(grid.crs, spun, 1, 1)
+    corners = [grid.xy(col, row) for col in (0, grid.width) for row in (0, grid.height)]
+    cols, rows = zip(*(base.colrow(x, y) for x, y in corners))
+    left, top = math.floor(min(cols)), math.floor(min(rows))
+    width, height = math.ceil(max(cols)) - left, math.ceil(max(rows)) - top
+    return base.sub(Window(left, top, width, height))
+
+
 def chip_grid(
-    grid: Grid, size: int, stride: int, height: int | None = None, cell_km: float = 0.0
+    grid: Grid,
+    size: int,
+    stride: int,
+    height: int | None = None,
+    cell_km: float = 0.0,
+    angle: float = 0.0,
 ) -> list:
     """Whole chips over a grid, from its corner.
 
@@ -138,6 +161,7 @@ def chip_grid(
     Args:
         size: columns of a chip, and rows too unless ``height`` says otherwise.
         cell_km: with a value, the Major TOM cell of that spacing stands before the id.
+        angle: degrees that the grid was turned by; the ids name it.
     """
     height = height or size
     if min(size, height) < 8 or stride < 1:
@@ -161,12 +185,14 @@ def chip_grid(
         for row in range(0, grid.height - height + 1, down)
         for col in range(0, grid.width - size + 1, stride)
     )
-    return chips_of(grid, windows, cell_km)
+    return chips_of(grid, windows, cell_km, angle)
 
 
-def chips_of(grid: Grid, windows, cell_km: float = 0.0) -> list:
+def chips_of(grid: Grid, windows, cell_km: float = 0.0, angle: float = 0.0) -> list:
     """The chips of windows of a grid, with their ids."""
     prefix, (left, top) = _prefix(grid.crs), _corner(grid)
+    if angle:
+        prefix += "_r" + f"{angle:g}".replace("-", "m").replace(".", "p")
     chips = []
     for window in windows:
         name = f"{prefix}_{left + window.col}_{top - window.row}"
@@ -202,9 +228,10 @@ def majortom_cell(lat: float, lon: float, spacing: float) -> str:
 def content_of(labels: np.ndarray, score: np.ndarray | None, **more) -> Content:
     """Count a chip's labels (rows, cols) and average its posterior 0-100 (rows, cols)."""
     counts = np.bincount(labels.ravel(), minlength=256).astype(np.uint32)
-    usable = (labels != NO_DATA) & (labels != IGNORE)
-    share = float(usable.mean())
+    unknown, ignored = int(counts[NO_DATA]), int(counts[IGNORE])
+    share = (labels.size - unknown - ignored) / labels.size
     mean = None
-    if score is not None and usable.any():
+    if score is not None and share:
+        usable = (labels != NO_DATA) & (labels != IGNORE)
         mean = float(score[usable].mean() / 100.0)
-    return Content(counts, share, mean, float((labels == IGNORE).mean()), **more)
+    return Content(counts, share, mean, ignored / labels.size, **more)

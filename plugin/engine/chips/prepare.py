@@ -29,6 +29,7 @@ class Plan:
     autocorrelation: float | None
     before: dict
     dropped: int
+    angle: float = 0.0
 
 
 def prepare(
@@ -67,7 +68,7 @@ def prepare(
     path = reader.mask.path if isinstance(labels, (str, Path)) else ""
     return Plan(
         reader, images, scheme, kept, rejected + near, block, buffer, dates,
-        audit.autocorrelation_range(path) if path else None, before, len(gone),
+        audit.autocorrelation_range(path) if path else None, before, len(gone), wish.rotation,
     )  # fmt: skip
 
 
@@ -84,20 +85,20 @@ def _chips(reader: LabelReader, wish: ExportWish) -> list:
     if windows is not None:
         return plan.chips_of(reader.grid, windows(wish.size, wish.rows), wish.cell_km)
     stride = wish.stride or wish.size
-    return plan.chip_grid(reader.grid, wish.size, stride, wish.height, wish.cell_km)
+    return plan.chip_grid(reader.grid, wish.size, stride, wish.height, wish.cell_km, wish.rotation)
 
 
 def _gate(chips, reader: LabelReader, gate, progress: Progress) -> tuple:
     passed, rejected = [], []
-    for done, chip in enumerate(chips):
-        progress.report(done, len(chips), "Looking at labels", "chips")
-        with rasters.environment():
+    with rasters.environment():
+        for done, chip in enumerate(chips):
+            progress.report(done, len(chips), "Looking at labels", "chips")
             content = reader.content(chip.window)
-        problem = gate.problem(content)
-        if problem:
-            rejected.append((chip.id, problem))
-        else:
-            passed.append(Planned(chip, content))
+            problem = gate.problem(content)
+            if problem:
+                rejected.append((chip.id, problem))
+            else:
+                passed.append(Planned(chip, content))
     if not passed:
         reason = rejected[0][1] if rejected else "no chip"
         raise ConcordError(

@@ -29,7 +29,13 @@ class LabelReader:
             target = rasters.info(wish.grid).grid if wish.grid else None
             if target is not None and not target.crs:
                 rasters.require_crs(rasters.info(wish.grid))
+            if wish.rotation:
+                target = plan.turned(target or rasters.info(labels).grid, wish.rotation)
             self.mask = stack.enter_context(ClassRaster(labels, target))
+        elif wish.rotation:
+            raise ConcordError(
+                "Chips around points cannot be turned; set ROTATION to 0 or give a class raster."
+            )
         else:
             self.mask = labels
         self.grid: Grid = self.mask.grid
@@ -79,7 +85,10 @@ class LabelReader:
         """What a chip holds, for the gate."""
         label, posterior, _ = self.read(window)
         more = {}
-        used = (label != NO_DATA) & (label != IGNORE)
+        if self._agreement is None and self._votes is None and self._match is None:
+            used = np.zeros(0, bool)  # nobody asks for it
+        else:
+            used = (label != NO_DATA) & (label != IGNORE)
         if self._agreement is not None and used.any():
             more["agreement"] = float(self._agreement(window)[used].mean() / 100.0)
         if self._clear is not None:

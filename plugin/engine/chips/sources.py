@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,8 +39,12 @@ class Cut:
     def is_empty(self) -> bool:
         """True when no pixel holds data; for whole numbers the first band mostly settles it."""
         nodata = self.image.nodata
-        if nodata is None or (not np.isnan(nodata) and bool((self.array[0] != nodata).any())):
+        if nodata is None:
             return False
+        if not np.isnan(nodata):
+            first = self.array[0]  # a few of its pixels mostly settle it
+            if (first[::16, ::16] != nodata).any() or (first != nodata).any():
+                return False
         return not self.valid.any()
 
 
@@ -48,8 +53,9 @@ class Image:
 
     Args:
         grid: the chips' grid.
-        native: cut at the raster's own resolution over the chip's footprint, without resampling;
-            only for a raster in the chips' CRS that is not rotated.
+        native: cut at the raster's own resolution over the chip's footprint; without resampling
+            when the raster is in the chips' CRS and neither is turned, else (``moved``) resampled
+            onto whole pixels of its own size.
     """
 
     def __init__(self, path: str, grid: Grid, name: str, native: bool = False, date: str = ""):
@@ -59,13 +65,17 @@ class Image:
         self.indexes = [band.index for band in self.recognised.bands]
         nodata = self.recognised.bands[0].nodata
         own = info.grid
-        straight = own.transform[1] == own.transform[3] == 0
+        straight = all(g.transform[1] == g.transform[3] == 0 for g in (own, grid))
         self.native = native and straight and rasters.same_crs(own.crs, grid.crs)
-        if self.native:
+        self.moved = native and not self.native
+        self.resampling = "bilinear" if self.moved else resampling_for(own, grid)
+        if self.native or self.moved:
             self._raster = rasters.Raster(path)
         else:
-            self._raster = rasters.Raster(path, grid, resampling_for(own, grid), nodata)
-        self.is_resampled = self._raster.is_resampled
+            self._raster = rasters.Raster(path, grid, self.resampling, nodata)
+        self._own_nodata = nodata
+        self._ground = _pixel_in(own, grid.crs) if self.moved else own.pixel_size
+        self.is_resampled = self.moved or self._raster.is_resampled
         self.nodata = np.nan if self.is_resampled else nodata
         self.dtype = "float32" if self.is_resampled else info.bands[self.indexes[0] - 1].dtype
         self.bounds = own.bounds
@@ -95,11 +105,24 @@ class Image:
         here = grid.sub(window)
         if not self.touches(here.bounds):
             return None
-        if self.native:
+        if self.moved:
+            found = self._cut_moved(here)
+        elif self.native:
             found = self._cut_native(here)
         else:
             found = Cut(self.name, self._raster.read(window, self.indexes), here, self)
         return None if found is None or found.is_empty else found
+
+    def _cut_moved(self, here: Grid) -> Cut:
+        """The chip's footprint in the number of pixels that keeps their size on the ground."""
+        sides = zip((here.width, here.height), here.pixel_size, self._ground)
+        counts = [max(1, round(count * side / own)) for count, side, own in sides]
+        x, y = here.width / counts[0], here.height / counts[1]
+        a, b, c, d, e, f = here.transform
+        grid = Grid(here.crs, (a * x, b * y, c, d * x, e * y, f), *counts)
+        with rasters.Raster(self.path, grid, self.resampling, self._own_nodata) as raster:
+            array = raster.read(None, self.indexes)
+        return Cut(self.name, array.astype(np.float32, copy=False), grid, self)
 
     def _cut_native(self, here: Grid) -> Cut | None:
         own = self.info.grid
@@ -125,7 +148,7 @@ class Image:
         """A GeoTIFF of a cut with its band names, units, scales and no-data value."""
         return rasters.encode(
             cut.array, cut.grid, names=[b.name for b in self.bands],
-            units=[b.unit for b in self.bands], nodata=self.nodata,
+            units=["" if b.formula else b.unit for b in self.bands], nodata=self.nodata,
             scales=[(b.scale, b.offset) for b in self.bands],
         )  # fmt: skip
 
@@ -168,6 +191,14 @@ class Image:
         self._raster.close()
 
 
+def _pixel_in(grid: Grid, crs: str) -> tuple:
+    """(width, height) of the middle pixel in the units of another CRS."""
+    col, row = grid.width / 2, grid.height / 2
+    spots = [grid.xy(*spot) for spot in ((col, row), (col + 1, row), (col, row + 1))]
+    (x, y), *ends = rasters.transform_points(spots, grid.crs, crs)
+    return tuple(math.hypot(right - x, up - y) for right, up in ends)
+
+
 class Median:
     """Several dates of one sensor as one image: the median of the valid values a pixel."""
 
@@ -177,6 +208,7 @@ class Median:
         self.recognised, self.info, self.path = first.recognised, first.info, first.path
         self.nodata, self.dtype = np.nan, "float32"
         self.native, self.is_resampled = first.native, first.is_resampled
+        self.moved, self.resampling = first.moved, first.resampling
         self.date = ""
 
     bands = Image.bands

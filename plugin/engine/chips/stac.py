@@ -1,12 +1,14 @@
 """STAC 1.1 items and the collection of a chip set, written by hand so that nothing is fetched.
 
 Extensions: label 1.0.1 (raster labels), ml-aoi 0.2.0 (split), projection 2.0, eo 2.0, raster 2.0,
-classification 2.0. ``label:properties`` and the class group's name are null for raster labels.
+classification 2.0. ``label:properties`` and the class group's name are null for raster labels,
+whose overview has no property key at all.
 """
 
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import re
 from pathlib import Path
@@ -75,7 +77,7 @@ def band_entries(recognised, info) -> list:
         if known is not None and known.wavelength:
             entry["eo:common_name"] = band.name
             entry["eo:center_wavelength"] = known.wavelength
-        if band.unit:
+        if band.unit and not band.formula:  # else the unit is that of the computed values
             entry["unit"] = band.unit
         if (band.scale, band.offset) != (1.0, 0.0):
             entry["raster:scale"], entry["raster:offset"] = band.scale, band.offset
@@ -83,11 +85,22 @@ def band_entries(recognised, info) -> list:
     return entries
 
 
-def footprint(bounds: tuple, crs: str) -> tuple:
-    """(GeoJSON polygon, bbox) of bounds in longitude and latitude."""
-    left, bottom, right, top = bounds
-    ring = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
-    moved = rasters.transform_points(ring, crs, "EPSG:4326")
+def footprints(grids: list) -> list:
+    """(GeoJSON polygon, bbox) of chips' grids of one CRS, in longitude and latitude."""
+    rings = []
+    for grid in grids:
+        corners = ((0, grid.height), (grid.width, grid.height), (grid.width, 0), (0, 0))
+        rings += [grid.xy(col, row) for col, row in (*corners, corners[0])]
+    moved = rasters.transform_points(rings, grids[0].crs, "EPSG:4326")
+    return [_outline(moved[start : start + 5]) for start in range(0, len(moved), 5)]
+
+
+def footprint(grid) -> tuple:
+    """(GeoJSON polygon, bbox) of one chip's grid in longitude and latitude."""
+    return footprints([grid])[0]
+
+
+def _outline(moved: list) -> tuple:
     spots = [[round(x, 9), round(y, 9)] for x, y in moved]
     xs, ys = zip(*spots)
     return {"type": "Polygon", "coordinates": [spots]}, [min(xs), min(ys), max(xs), max(ys)]
@@ -105,8 +118,8 @@ def item(
     """
     dates = [date] if isinstance(date, str) else list(date)
     radar = _radar(sensors, names)
-    geometry, bbox = footprint(planned.chip.bounds, grid.crs)
     sub = grid.sub(planned.chip.window)
+    geometry, bbox = footprint(sub)
     code = rasters.epsg(grid.crs)
     counts = planned.content.counts
     properties = {
@@ -119,7 +132,6 @@ def item(
         "label:tasks": ["segmentation"],
         "label:overviews": [
             {
-                "property_key": None,
                 "counts": [
                     {"name": c.name, "count": int(counts[c.code])}
                     for c in taxonomy.classes
@@ -146,7 +158,7 @@ def item(
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": [*EXTENSIONS, *([SAR] if radar else [])],
+        "stac_extensions": [*_extensions(assets), *([SAR] if radar else [])],
         "id": planned.chip.id,
         "collection": "chips",
         "geometry": geometry,
@@ -162,6 +174,16 @@ def item(
     }
 
 
+def _extensions(assets: dict) -> list:
+    """The extensions that an item uses: eo's schema refuses an item without a field of eo."""
+    used = {
+        field.split(":")[0]
+        for asset in assets.values() for band in asset.get("bands", ()) for field in band
+    }  # fmt: skip
+    unused = {f"{_BASE}/{name}/" for name in ("eo", "raster") if name not in used}
+    return [url for url in EXTENSIONS if not any(url.startswith(part) for part in unused)]
+
+
 def _roles(assets: dict) -> list:
     """ML-AOI: one link to the label, one to every feature."""
     links = []
@@ -174,6 +196,7 @@ def _roles(assets: dict) -> list:
     return links
 
 
+@functools.lru_cache(maxsize=4)
 def label_asset(taxonomy: Taxonomy) -> dict:
     """The asset of a chip's mask."""
     return {

@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 from .. import files
 from ..errors import ConcordError, explain_os_error
@@ -53,6 +53,7 @@ class Store:
         self._old = _known_files(self.target)
         self._set_files: dict = {}
         self._made: set = set()
+        self._folders: dict = {}
         self.written = 0
 
     def __enter__(self):
@@ -114,15 +115,31 @@ class Store:
         return path.is_file() and files.sha256(path) == digest
 
     def _place(self, name: str) -> str:
-        parts = PurePosixPath(name).parts
-        if ".." in parts or PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
-            raise ConcordError(f"The file name {name} would leave the folder; rename the source.")
-        path = os.path.join(self.staging, *parts)
-        parent = os.path.dirname(path)
+        folder, _, last = name.rpartition("/")
+        parent = self._folder(folder, name)
+        if name.startswith("/") or last == ".." or "\\" in last or last[1:2] == ":":
+            raise self._leaves(name)
+        path = os.path.join(parent, last)
         if parent not in self._made:
-            os.makedirs(parent, exist_ok=True)
+            try:
+                os.mkdir(parent)
+            except OSError:  # there already, or its parent is not
+                os.makedirs(parent, exist_ok=True)
             self._made.add(parent)
         return path
+
+    def _folder(self, folder: str, name: str) -> str:
+        """Where a folder of the set is staged, looked at once."""
+        if folder not in self._folders:
+            drive = PureWindowsPath(folder).drive
+            if ".." in folder.split("/") or folder.startswith("/") or drive or "\\" in folder:
+                raise self._leaves(name)
+            self._folders = {folder: os.path.join(self.staging, folder)}
+        return self._folders[folder]
+
+    @staticmethod
+    def _leaves(name: str) -> ConcordError:
+        return ConcordError(f"The file name {name} would leave the folder; rename the source.")
 
     def put(self, name: str, data: bytes) -> str:
         """Stage a file unless the old set has the same bytes; its SHA-256."""

@@ -37,6 +37,7 @@ class ExportWish:
         grid: raster whose grid the labels are brought on by nearest pixel; '' for their own.
         resolution: 'reference', every image on the chips' grid, or 'native', at its own.
         dates: 'all', every date its own image, or 'median', one composite a sensor.
+        rotation: degrees that the chips are turned by, anticlockwise; labels by nearest pixel.
         cell_km: spacing of the Major TOM cells put before the ids; 0 for none.
         low, low_below: what becomes of pixels whose posterior is below this share: 'keep',
             'ignore' (255) or 'weight' (a weight band, 0 below it).
@@ -67,6 +68,7 @@ class ExportWish:
     resolution: str = "reference"
     dates: str = "all"
     cell_km: float = 0.0
+    rotation: float = 0.0
     low: str = "keep"
     low_below: float = 0.0
     agreement: str = ""
@@ -128,7 +130,16 @@ def check(wish: ExportWish, imagery, labels, consensus: str | None) -> list:
         raise ConcordError(f"The date '{wish.date}' is no day; give it as 2021-06-30.")
     if (wish.block or 0.0) < 0 or (wish.buffer or 0.0) < 0:
         raise ConcordError("BLOCK and BUFFER are lengths; give numbers above 0.")
+    if not -180 <= wish.rotation <= 180:
+        raise ConcordError(
+            f"A ROTATION of {wish.rotation:g} degrees is no turn; give one from -180 to 180."
+        )
     formats = writers.chosen(wish.formats)
+    if wish.rotation and any(entry.id == "netcdf" for entry in formats):
+        raise ConcordError(
+            "NetCDF has one axis for x and one for y and cannot hold turned chips; set ROTATION to "
+            "0 or leave netcdf out."
+        )
     for name, allowed in _CHOICES.items():
         if getattr(wish, name) not in allowed:
             options = ", ".join(option for option in allowed if option)

@@ -11,6 +11,7 @@ from .environment import (
     transform_points,
     wkt,
 )
+from .hdf import HdfCube, hdf_tags
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
 from .sparse import EMPTY, SparseCodes, overlay_vrt
 from .stacking import StackBand, write_stack
@@ -20,6 +21,7 @@ from .writing import Writer, encode, png, write
 __all__ = [
     "EMPTY",
     "BandInfo",
+    "HdfCube",
     "Raster",
     "RasterInfo",
     "SparseCodes",
@@ -31,6 +33,7 @@ __all__ = [
     "encode",
     "environment",
     "epsg",
+    "hdf_tags",
     "info",
     "metres_per_pixel",
     "overlay_vrt",

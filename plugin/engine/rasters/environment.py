@@ -36,12 +36,13 @@ def environment():
     if getattr(_thread, "inside", False):
         yield
         return
-    _thread.inside = True
+    _thread.inside, _thread.systems = True, {}
     try:
         with _entered():
             yield
     finally:
         _thread.inside = False
+        _thread.systems = {}  # none may outlive QGIS, which a distribution's GDAL would not survive
 
 
 @contextlib.contextmanager
@@ -72,12 +73,18 @@ def crs_text(crs) -> str:
 
 
 def parse_crs(text: str):
-    try:
-        return rasterio.crs.CRS.from_string(text) if text else None
-    except CRSError as error:
-        raise ConcordError(
-            f"The CRS '{text}' is not known; give an authority code such as EPSG:32632."
-        ) from error
+    """The CRS of a text, None for ''; inside an environment a text is looked up once a thread."""
+    if not text:
+        return None
+    known = _thread.systems if getattr(_thread, "inside", False) else {}
+    if text not in known:
+        try:
+            known[text] = rasterio.crs.CRS.from_string(text)
+        except CRSError as error:
+            raise ConcordError(
+                f"The CRS '{text}' is not known; give an authority code such as EPSG:32632."
+            ) from error
+    return known[text]
 
 
 def affine(transform: tuple):

@@ -11,7 +11,8 @@ from .presets import (
     preset,
     presets,
 )
-from .products import Product, product_of, stac_files
+from .product import Product
+from .products import product_of, stac_files
 from .recognise import Recognised, SceneBand, recognise
 
 __all__ = [

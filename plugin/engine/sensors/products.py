@@ -1,4 +1,4 @@
-"""What a product says of itself beside its rasters: MTD_MSIL*.xml, MTL, STAC items, metadata.json.
+"""What a product says of itself beside its rasters: MTD_MSIL*.xml, MTL, DIM, IMD, STAC items, JSON.
 
 Only the few values that decide units are read, by searching the text, so that no XML entity is
 ever expanded.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import json
 import re
-from dataclasses import dataclass, field
-from math import radians, sin
 from pathlib import Path
 
 from .. import dates
+from . import landsat, vendors
+from .product import Product, one, stamp, text_of
 
 _LARGEST = 8_000_000  # bytes; product metadata are far smaller
 _S2_BANDS = ("1", "2", "3", "4", "5", "6", "7", "8", "8A", "9", "10", "11", "12")
@@ -33,28 +33,6 @@ _COLLECTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Product:
-    """Facts of the product that a file belongs to.
-
-    ``scales`` is {band alias: (scale, offset)}, with '' for every band; ``names`` is {file name:
-    common name}; ``corrected`` says that the baseline offset was already undone in the files.
-    """
-
-    path: str
-    sensor: str = ""
-    baseline: str = ""
-    date: str = ""
-    cloud: float | None = None
-    corrected: bool = False
-    scales: dict = field(default_factory=dict)
-    names: dict = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        return Path(self.path).name
-
-
 def product_of(path: str | Path) -> Product | None:
     """The product that a raster belongs to, None when nothing beside it says so."""
     path = Path(path)
@@ -63,12 +41,18 @@ def product_of(path: str | Path) -> Product | None:
     for level, folder in enumerate([path.parent, *path.parents[1:5]]):
         for candidate in _metadata_in(folder, level):
             if candidate.name.startswith("MTD_MSIL"):
-                found = _mtd(candidate, _stamp(candidate))
+                found = _mtd(candidate, stamp(candidate))
             elif "_MTL." in candidate.name:
                 own = path.name.startswith(candidate.name.split("_MTL.")[0])
-                found = _mtl(candidate, _stamp(candidate)) if own else None
+                found = landsat.mtl(candidate, stamp(candidate)) if own else None
+            elif candidate.name.upper().startswith("DIM_"):
+                own = vendors.is_of(path, candidate)
+                found = vendors.dimap(candidate, stamp(candidate)) if own else None
+            elif candidate.suffix.upper() == ".IMD":
+                own = vendors.is_of(path, candidate)
+                found = vendors.imd(candidate, stamp(candidate)) if own else None
             else:
-                found = _json(candidate, _stamp(candidate))
+                found = _json(candidate, stamp(candidate))
                 if found is not None and found.names and path.name not in found.names:
                     found = None
             if found is not None:
@@ -84,80 +68,31 @@ def _metadata_in(folder: Path, level: int) -> list:
     if level <= 1:
         patterns += ["*_MTL.txt", "*_MTL.json", "*_MTL.xml"]
     if level == 0:
-        patterns += ["*.json"]
+        patterns += ["DIM_*.XML", "DIM_*.xml", "*.IMD", "*.imd", "*.json"]
     elif level == 1:
         patterns += ["item.json", "stac.json"]
     found = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
     return [path for path in dict.fromkeys(found) if path.stat().st_size <= _LARGEST][:40]
 
 
-def _stamp(path: Path) -> int:
-    return path.stat().st_mtime_ns
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
-
-
-def _one(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
-    return match.group(1).strip() if match else ""
-
-
 @functools.lru_cache(maxsize=64)
 def _mtd(path: Path, _stamp: int) -> Product | None:
     """Sentinel-2 product metadata: quantification, offset a band, baseline, date, clouds."""
-    text = _text(path)
+    text = text_of(path)
     level = "l2a" if "MSIL2A" in path.name else "l1c"
-    quantification = float(_one(r"<(?:BOA_)?QUANTIFICATION_VALUE[^>]*>([\d.]+)<", text) or "10000")
+    quantification = float(one(r"<(?:BOA_)?QUANTIFICATION_VALUE[^>]*>([\d.]+)<", text) or "10000")
     scales = {"": (1.0 / quantification, 0.0)}
     offsets = re.findall(r"<(?:BOA|RADIO)_ADD_OFFSET band_id=\"(\d+)\">\s*(-?[\d.]+)\s*<", text)
     for number, value in offsets:
         if int(number) < len(_S2_BANDS):
             alias = f"B{_S2_BANDS[int(number)]}"
             scales[alias] = (1.0 / quantification, float(value) / quantification)
-    cloud = _one(r"<Cloud_Coverage_Assessment>([\d.]+)<", text)
+    cloud = one(r"<Cloud_Coverage_Assessment>([\d.]+)<", text)
     return Product(
         str(path),
         f"sentinel-2-{level}",
-        _one(r"<PROCESSING_BASELINE>([\d.]+)<", text),
-        dates.in_text(_one(r"<PRODUCT_START_TIME>([^<]+)<", text)[:10]),
-        float(cloud) if cloud else None,
-        False,
-        scales,
-    )
-
-
-@functools.lru_cache(maxsize=64)
-def _mtl(path: Path, _stamp: int) -> Product | None:
-    """Landsat MTL as text, JSON or XML: level, date, and for Level 1 the factors to reflectance."""
-    text = _text(path)
-
-    def value(key: str) -> str:
-        return _one(rf"\b{key}\b[\"']?\s*[=:>]\s*[\"']?([^\"'<,\n]+)", text)
-
-    name = path.name
-    satellite, level = name[2:4], "l2" if "_L2" in name else "l1"
-    family = {"08": "8-9", "09": "8-9", "07": "7", "04": "4-5", "05": "4-5"}.get(satellite)
-    if family is None:
-        return None
-    scales = {}
-    elevation = value("SUN_ELEVATION")
-    if level == "l1" and elevation:
-        height = sin(radians(float(elevation)))
-        for band in range(1, 10):
-            gain, add = (
-                value(f"REFLECTANCE_MULT_BAND_{band}"),
-                value(f"REFLECTANCE_ADD_BAND_{band}"),
-            )
-            if gain and add:
-                scales[f"B{band}"] = (float(gain) / height, float(add) / height)
-    cloud = value("CLOUD_COVER")
-    return Product(
-        str(path),
-        f"landsat-{family}-c2-{level}",
-        "",
-        dates.in_text(value("DATE_ACQUIRED")),
+        one(r"<PROCESSING_BASELINE>([\d.]+)<", text),
+        dates.in_text(one(r"<PRODUCT_START_TIME>([^<]+)<", text)[:10]),
         float(cloud) if cloud else None,
         False,
         scales,
@@ -167,7 +102,7 @@ def _mtl(path: Path, _stamp: int) -> Product | None:
 @functools.lru_cache(maxsize=256)
 def _json(path: Path, _stamp: int) -> Product | None:
     try:
-        raw = json.loads(_text(path))
+        raw = json.loads(text_of(path))
     except ValueError:
         return None
     if not isinstance(raw, dict):
@@ -243,7 +178,7 @@ def stac_files(path: str | Path, depth: int = 0) -> list:
     """Local rasters named by a STAC item, or by every item below a catalogue; [] for others."""
     path = Path(path)
     try:
-        raw = json.loads(_text(path))
+        raw = json.loads(text_of(path))
     except (OSError, ValueError):
         return []
     if not isinstance(raw, dict) or depth > 6:

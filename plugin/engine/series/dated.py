@@ -52,7 +52,8 @@ def group(inputs) -> tuple:
                 skipped.append({"file": path, "reason": why})
     used = [entry for entry in found.values() if entry.masks or entry.images]
     if not used:
-        why = f" ({skipped[0]['reason']})" if skipped else ""
+        first = skipped[0] if skipped else None
+        why = f" ({gather.place_of(first['file'])}: {first['reason']})" if first else ""
         raise ConcordError(
             f"{inputs[0]} holds no dated scene or mask{why}; put the date (YYYYMMDD) into file "
             "or folder names."

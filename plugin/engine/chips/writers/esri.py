@@ -1,6 +1,7 @@
 """Esri's "Export training data" folders: Classified Tiles and RCNN Masks.
 
-Layout after the ArcGIS Pro help page "Deep learning training data contents".
+Layout after the ArcGIS Pro help page "Deep learning training data contents"; arcgis.learn finds the
+masks of RCNN Masks in folders named like the classes, and splits map.txt at any space.
 """
 
 from __future__ import annotations
@@ -48,16 +49,27 @@ def _tiles(sample: base.Sample) -> tuple:
 
 
 def _masks(sample: base.Sample) -> tuple:
-    """A mask of object numbers a class, in a folder named by the class code."""
+    """A mask of object numbers a class, in a folder named like the class."""
     image = f"images/{sample.id}.tif"
+    names = _folders(sample.setup.scheme)
     files_, maps = {image: sample.tiff(sample.first)}, []
     for code in sorted({thing.code for thing in sample.things}):
-        label = f"labels/{code}/{sample.id}.tif"
+        label = f"labels/{names[code]}/{sample.id}.tif"
         own = [thing for thing in sample.things if thing.code == code]
         numbers = objects.numbered(own, sample.label.shape)
         files_[label] = sample.layer(numbers, "objects")
         maps.append([image, label])
     return files_, _record(sample, maps)
+
+
+def _folders(scheme) -> dict:
+    """{code: class name as a folder}, no two alike."""
+    names, taken = {}, set()
+    for found in scheme.classes:
+        plain = base.plain(found.name)
+        names[found.code] = f"{plain}_{found.code}" if plain in taken else plain
+        taken.add(names[found.code])
+    return names
 
 
 def _finisher(name: str, mode: str, kind: str):
@@ -96,6 +108,10 @@ def _finisher(name: str, mode: str, kind: str):
             ],
             "NormalizationStats": total["bands"],
         }  # fmt: skip
+        if mode == "RCNN_Masks":
+            folders = _folders(scheme)
+            for entry in model["Classes"]:
+                entry["Name"] = folders[entry["Value"]]
         yield "esri_model_definition.emd", base.dumps(model)
         lines = [f"images = {total['tiles']}  features = {total['objects']}"]
         lines += [

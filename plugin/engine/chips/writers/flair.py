@@ -1,4 +1,9 @@
-"""FLAIR #1's layout: domains, zones, img and msk folders, one metadata file."""
+"""FLAIR #1's layout: domains, zones, img and msk folders, one metadata file, a list a split.
+
+FLAIR's own loader takes pairs of paths from flair-1-paths-SPLIT.csv, or lists the folders of
+train and test; its metadata branch wants height, camera and time too, which nobody knows of a chip:
+they get neutral values, named in the entry's "placeholders".
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,11 @@ import json
 from pathlib import Path
 
 from ...taxonomy import IGNORE, NO_DATA
+from .. import split
 from . import base
 
 _SETS = {"train": "train", "validate": "val", "test": "test"}
+_UNKNOWN = {"patch_centroid_z": 0.0, "camera": "unknown", "time": "12h00"}
 
 
 def chip(sample: base.Sample) -> tuple:
@@ -24,21 +31,27 @@ def chip(sample: base.Sample) -> tuple:
     mask = f"flair_labels_{group}/{domain}/{zone}/msk/MSK_{number}.tif"
     x, y = planned.chip.centre
     record = {
-        "key": f"IMG_{number}", "domain": domain, "zone": zone, "date": date or "unknown",
-        "patch_centroid_x": x, "patch_centroid_y": y, "chip": sample.id,
+        "key": f"IMG_{number}", "domain": domain, "zone": zone, "date": date or "2000-01-01",
+        "patch_centroid_x": x, "patch_centroid_y": y, **_UNKNOWN,
+        "placeholders": [*_UNKNOWN, *([] if date else ["date"])], "chip": sample.id,
+        "paths": [image, mask],
     }  # fmt: skip
     return {image: sample.tiff(sample.first), mask: sample.label_tiff}, record
 
 
 def finish(entries, setup: base.Setup):
-    """flair-1_metadata_aerial.json."""
+    """flair-1_metadata_aerial.json and the pairs of every split."""
     yield "flair-1_metadata_aerial.json", _metadata(entries)
+    for name in split.SPLITS:
+        lines = [",".join(r["paths"]) + "\n" for _, r in base.own(entries, "flair", name)]
+        if lines:
+            yield f"flair-1-paths-{_SETS[name]}.csv", lines
 
 
 def _metadata(entries):
     comma = "{\n"
     for _, record in base.own(entries, "flair"):
-        rest = {k: v for k, v in record.items() if k != "key"}
+        rest = {k: v for k, v in record.items() if k not in ("key", "paths")}
         yield f"{comma}{json.dumps(record['key'])}: {json.dumps(rest, ensure_ascii=False)}"
         comma = ",\n"
     yield "\n}\n" if comma != "{\n" else "{}\n"

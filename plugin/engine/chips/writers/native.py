@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from ...scene import resampling_for
 from .. import stac
 from . import base
 
@@ -55,7 +54,7 @@ def _image_asset(cut, sample, setup) -> dict:
         "bands": setup.bands[cut.name],
     }
     if cut.image.is_resampled:
-        asset["ml-aoi:resampling-method"] = resampling_for(cut.image.info.grid, setup.grid)
+        asset["ml-aoi:resampling-method"] = cut.image.resampling
     dates = cut.image.dates
     if len(dates) == 1 and not setup.wish.date:
         asset["datetime"] = f"{dates[0]}T00:00:00Z"

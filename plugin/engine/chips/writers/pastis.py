@@ -1,7 +1,8 @@
 """PASTIS' layout: a time series a patch as NumPy arrays, folds, dates in metadata.geojson.
 
 Images with the same bands as the first optical one are its dates; folds 1 to 3 are train, 4 is
-validate, 5 is test.
+validate, 5 is test. HEATMAP and ZONES are what parcels-as-points (Garnot and Landrieu 2021,
+"Panoptic Segmentation of Satellite Image Time Series") is trained with.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ...errors import ConcordError
 from ...taxonomy import IGNORE, NO_DATA
 from .. import stac
 from . import base
 
 _FIRST = 10000
 _KINDS = (("S2", "optical"), ("S1", "sar"))
+_SPREAD = 20  # a parcel's side over the deviation of its bump in the heatmap
 
 
 def _bytes(array: np.ndarray) -> bytes:
@@ -34,7 +37,53 @@ def _series(sample: base.Sample, kind: str) -> list:
         if c.array.shape == cuts[0].array.shape
         and [b.name for b in c.image.bands] == [b.name for b in cuts[0].image.bands]
     ]
-    return sorted(alike, key=lambda c: (c.image.dates, c.name))  # fmt: skip
+    alike.sort(key=lambda c: (_dates(sample, c), c.name))
+    # A patch has a date once: its loader lays them on a table of days.
+    days = [_dates(sample, c)[0] for c in alike]
+    return [c for i, c in enumerate(alike) if days.index(days[i]) == i]
+
+
+def _dates(sample: base.Sample, cut) -> list:
+    """The dates of a cut as wished or as known, never empty."""
+    found = [sample.setup.wish.date] if sample.setup.wish.date else list(cut.image.dates)
+    if not found:
+        raise ConcordError(
+            f"The PASTIS layout needs the date of every image, {cut.name} has none; give DATE or "
+            "put the date into the file name."
+        )
+    return found
+
+
+def _centres(things: list, shape: tuple) -> list:
+    """(number, row, column, height, width) of the middle pixel of every object's box."""
+    found = []
+    for thing in things:
+        x, y, width, height = thing.box
+        row, col = int(y + (height - 1) / 2), int(x + (width - 1) / 2)
+        found.append((thing.number, min(row, shape[0] - 1), min(col, shape[1] - 1), height, width))
+    return found
+
+
+def heatmap(things: list, shape: tuple) -> np.ndarray:
+    """Centreness (rows, cols) float32, 1 on the middle pixel of every object."""
+    rows, cols = np.ogrid[: shape[0], : shape[1]]
+    bumps = np.zeros(shape, np.float32)
+    for _, row, col, height, width in _centres(things, shape):
+        down, along = max(height / _SPREAD, 0.5), max(width / _SPREAD, 0.5)
+        bump = np.exp(-(((rows - row) / down) ** 2 + ((cols - col) / along) ** 2) / 2)
+        np.maximum(bumps, bump.astype(np.float32), out=bumps)
+    return bumps
+
+
+def zones(things: list, shape: tuple) -> np.ndarray:
+    """The number of the object with the nearest middle (rows, cols) int32, 0 without objects."""
+    rows, cols = np.ogrid[: shape[0], : shape[1]]
+    nearest, owner = np.full(shape, np.inf), np.zeros(shape, np.int32)
+    for number, row, col, _, _ in _centres(things, shape):
+        distance = (rows - row) ** 2 + (cols - col) ** 2
+        closer = distance < nearest
+        nearest[closer], owner[closer] = distance[closer], number
+    return owner
 
 
 def chip(sample: base.Sample) -> tuple:
@@ -49,11 +98,8 @@ def chip(sample: base.Sample) -> tuple:
         if stack.dtype.kind in "ui" and stack.max() <= 32767:
             stack = stack.astype(np.int16)
         files[f"DATA_{name}/{name}_{number}.npy"] = _bytes(stack)
-        wished = sample.setup.wish.date
-        dates = [wished or (c.image.dates or [""])[0] for c in cuts]
-        record["dates"][name] = {
-            str(i): int(d.replace("-", "")) if d else 0 for i, d in enumerate(dates)
-        }
+        dates = [_dates(sample, c)[0] for c in cuts]
+        record["dates"][name] = {str(i): int(d.replace("-", "")) for i, d in enumerate(dates)}
         values = np.nan_to_num(stack.astype(float))
         record["stats"][name] = [
             values.sum(axis=(0, 2, 3)).tolist(), (values**2).sum(axis=(0, 2, 3)).tolist(),
@@ -61,8 +107,15 @@ def chip(sample: base.Sample) -> tuple:
         ]  # fmt: skip
     target = np.stack([sample.label, sample.boundary.astype(np.uint8), np.zeros_like(sample.label)])
     files[f"ANNOTATIONS/TARGET_{number}.npy"] = _bytes(target)
-    files[f"INSTANCE_ANNOTATIONS/INSTANCES_{number}.npy"] = _bytes(sample.numbers)
-    geometry, _ = stac.footprint(sample.planned.chip.bounds, sample.setup.grid.crs)
+    shape, things = sample.label.shape, sample.things
+    for title, array in (
+        # int32, because torch knows no uint16
+        ("INSTANCES", sample.numbers.astype(np.int32)),
+        ("HEATMAP", heatmap(things, shape)),
+        ("ZONES", zones(things, shape)),
+    ):
+        files[f"INSTANCE_ANNOTATIONS/{title}_{number}.npy"] = _bytes(array)
+    geometry, _ = stac.footprint(sample.grid)
     fold = {"train": 1 + abs(hash_of(sample.planned.block)) % 3, "validate": 4, "test": 5}
     record |= {"fold": fold[sample.split], "parcels": len(sample.things), "geometry": geometry}
     record["cover"] = round(sample.planned.content.labelled, 6)
@@ -108,6 +161,12 @@ def _norms(entries, name: str) -> dict:
         mean = first / count
         spread = np.sqrt(np.maximum(second / count - mean**2, 0))
         folds[f"Fold_{fold}"] = {"mean": mean.tolist(), "std": spread.tolist()}
+    if folds:  # the loader asks for all five; one without a patch gets the mean of the others
+        middle = {
+            key: np.mean([fold[key] for fold in folds.values()], axis=0).tolist()
+            for key in ("mean", "std")
+        }
+        folds = {f"Fold_{n}": folds.get(f"Fold_{n}", middle) for n in range(1, 6)}
     return folds
 
 
@@ -122,9 +181,10 @@ def check(folder: Path, codes: set):
         unknown = set(np.unique(target[0]).tolist()) - codes - {NO_DATA, IGNORE}
         if unknown:
             yield "codes", name, f"code {min(unknown)} is not in the taxonomy"
-        others = [folder / "INSTANCE_ANNOTATIONS" / f"INSTANCES_{number}.npy"]
-        others += sorted(folder.glob(f"DATA_*/*_{number}.npy"))
-        if len(others) < 2 or not others[0].is_file():
+        place = folder / "INSTANCE_ANNOTATIONS"
+        others = [place / f"{t}_{number}.npy" for t in ("INSTANCES", "HEATMAP", "ZONES")]
+        data = list(folder.glob(f"DATA_*/*_{number}.npy"))
+        if not data or not all(other.is_file() for other in others):
             yield "files", name, "lacks its objects or its data"
 
 

@@ -1,6 +1,8 @@
 """Raster Vision: GeoTIFFs with a dataset configuration; classes are numbered from 0.
 
-Class 0 is the null class and stands for no data and ignore alike.
+Class 0 is the null class and stands for no data and ignore alike. The type hints are those of
+Raster Vision's own registry, so that DatasetConfig.from_file takes dataset.json as it is; its
+paths count from the folder that it lies in, where Raster Vision is to be started.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ def finish(entries, setup: base.Setup):
 
 
 def _dataset(entries, classes: dict):
-    yield f'{{"type_hint": "dataset_config",\n"class_config": {base.dumps(classes).strip()}'
+    yield f'{{"type_hint": "dataset",\n"class_config": {base.dumps(classes).strip()}'
     for name in split.SPLITS:
         yield f',\n"{_SCENES[name]}": '
         yield from base.json_list(

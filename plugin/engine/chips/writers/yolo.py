@@ -1,4 +1,8 @@
-"""YOLO text files: outlines, upright boxes or oriented boxes, in shares of the picture."""
+"""YOLO text files: outlines, upright boxes or oriented boxes, in shares of the picture.
+
+data.yaml names no path, because Ultralytics looks for a relative one from where it is started and
+for a missing one beside the file.
+"""
 
 from __future__ import annotations
 
@@ -47,11 +51,14 @@ def finish(entries, setup: base.Setup):
     """data.yaml with the splits and the class names."""
     names = [setup.scheme.name(code) for code in setup.object_codes]
     present = {entry.split for entry in entries()}
-    lines = [f"# {setup.title}; licence {setup.wish.licence}; made with Concord", "path: ."]
-    lines += [
-        f"{base.SPLIT_SHORT[name]}: images/{base.SPLIT_SHORT[name]}"
-        for name in split.SPLITS if name in present
-    ]  # fmt: skip
+    lines = [f"# {setup.title}; licence {setup.wish.licence}; made with Concord"]
+    for name in split.SPLITS:
+        short = base.SPLIT_SHORT[name]
+        if name in present:
+            lines.append(f"{short}: images/{short}")
+        elif name != "test":  # Ultralytics asks for both of the others
+            other = base.SPLIT_SHORT[next(n for n in split.SPLITS if n in present)]
+            lines.append(f"{short}: images/{other}  # no chip was dealt to {short}")
     quoted = (name.replace("\\", "\\\\").replace('"', '\\"') for name in names)
     lines += ["names:", *(f'  {i}: "{name}"' for i, name in enumerate(quoted))]
     yield "data.yaml", "\n".join(lines) + "\n"
