@@ -180,7 +180,8 @@ class Panel(QgsDockWidget):
             step.button.setToolTip(reason or step.tip)
             step.says.setText(reason)
             step.says.setVisible(bool(reason) and reason not in said)
-            said.add(reason)
+            if step.says.isVisibleTo(self):  # in a folded section nobody reads it
+                said.add(reason)
         chosen = settings.chosen_folder(self.project)
         if self.folder.filePath() != chosen:
             self.folder.setFilePath(chosen)
