@@ -17,7 +17,7 @@ export CONCORD_DATA := $(abspath $(CONCORD_DATA))
 endif
 
 .PHONY: help setup setup-dev run test lint format process desktop screenshots bench package \
-	test-qgis340 sam-export clean
+	test-qgis340 sam-export train evaluate-models clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -32,6 +32,8 @@ help:
 	@echo "make package             the zip for the plugin store, into dist/"
 	@echo "make test-qgis340        the same tests on QGIS 3.40, unpacked into .build/qgis340"
 	@echo "make sam-export CHECKPOINT=file.pth   SAM to an ONNX pair checked against torch, into OUT="
+	@echo "make train MODEL=landcover-s2    train a bundled model anew from CONCORD_DATA (without MODEL: names)"
+	@echo "make evaluate-models     the held-out figures of the bundled models, as a table"
 	@echo "make clean               remove everything made, but .venv"
 
 # --- set-up: one stamp a step, so that a second call does nothing -----------------------------
@@ -119,6 +121,25 @@ OUT ?= .build/sam-models
 sam-export: .build/sam/ok
 	@[ -n '$(CHECKPOINT)' ] || { echo "Name a checkpoint: make sam-export CHECKPOINT=file.pth"; exit 2; }
 	@.build/sam/bin/python -W ignore resources/sam/sam_export.py '$(CHECKPOINT)' '$(OUT)'
+
+# Training has a venv of its own: torch and its numpy must never reach QGIS's Python.
+.build/train/ok: requirements-train.txt
+	@echo "Set-up: torch in .build/train (some minutes)"
+	@/usr/bin/python3 -m venv .build/train
+	@.build/train/bin/python -m pip install -q --disable-pip-version-check --no-input -r $<
+	@touch $@
+
+TRAIN := .build/train/bin/python -W ignore
+trainable := $(patsubst models/training/train_%.py,%,$(wildcard models/training/train_*.py))
+train: script = models/training/train_$(subst -,_,$(MODEL)).py
+train:
+	@[ -n '$(MODEL)' ] && [ -f '$(script)' ] || \
+		{ echo "Name a model: make train MODEL=..., one of $(subst _,-,$(trainable))"; exit 2; }
+	@$(MAKE) --no-print-directory .build/train/ok
+	@$(TRAIN) $(script)
+
+evaluate-models: .build/train/ok
+	@for script in models/training/evaluate_*.py; do $(TRAIN) $$script || exit 1; done
 
 clean:
 	rm -rf .build dist out .qgis-settings .pytest_cache .ruff_cache .hypothesis

@@ -27,7 +27,7 @@ def belongs(path: str) -> bool:
     if len(parts) == 1:
         return path in TOP
     if parts[0] == "models":
-        return len(parts) == 2 and path.endswith(MODEL_FILES)
+        return parts[1] != "training" and path.endswith(MODEL_FILES)
     return parts[0] in ("plugin", "resources")
 
 

@@ -34,7 +34,7 @@ class EncodeScene(ConcordAlgorithm):
         self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
         self.add(
             QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
-            "regions, a bundled id, or the file or folder of an ONNX encoder and decoder.",
+            "regions, concord-prompt, or the file or folder of an ONNX encoder and decoder.",
         )
         self.add(
             QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),

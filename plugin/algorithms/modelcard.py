@@ -33,7 +33,7 @@ class ModelCard(ConcordAlgorithm):
 
     def define(self):
         self.add(
-            QgsProcessingParameterString("MODEL", tr("Model"), "concord-spectral"),
+            QgsProcessingParameterString("MODEL", tr("Model"), "concord-landcover-s2"),
             "Id of a bundled model, or an ONNX file.",
         )
         self.add_rasters("INPUT", "Image", "The image that the model should run on.", True)

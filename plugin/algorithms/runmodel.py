@@ -38,7 +38,7 @@ class RunModel(ConcordAlgorithm):
     def define(self):
         self.add_rasters("INPUT", "Image", "One or more rasters that hold the model's bands.")
         self.add(
-            QgsProcessingParameterString("MODEL", tr("Model"), "concord-spectral"),
+            QgsProcessingParameterString("MODEL", tr("Model"), "concord-landcover-s2"),
             "Id of a bundled model, or an ONNX file.",
         )
         self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))

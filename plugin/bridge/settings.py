@@ -6,6 +6,7 @@ to the project and travels with it.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from qgis.core import QgsApplication, QgsProcessingUtils, QgsProject, QgsSettings
@@ -18,6 +19,7 @@ GROUP = "concord"
 ROOT = Path(__file__).resolve().parents[2]
 PROMPT_MODELS = "prompt_models"
 MODELS = "models"
+BUNDLED = ("concord-landcover-s2", "concord-landcover-aerial", "concord-buildings")
 TAXONOMIES = "taxonomies"
 OUTPUT = "/output_folder"
 
@@ -49,8 +51,23 @@ def add_path(key: str, path: str) -> None:
 
 def models() -> list[str]:
     """ONNX models on offer: the bundled ones, then those the user added."""
-    bundled = sorted(str(path) for path in (ROOT / "models").glob("*.onnx"))
+    bundled = [str(path) for path in sorted((ROOT / "models").glob("*.onnx"), key=_place)]
     return bundled + [path for path in paths(MODELS) if path not in bundled]
+
+
+def _place(model: Path) -> tuple:
+    """Bundled models for real images first, most used first; the stand-in comes last."""
+    known = model.stem in BUNDLED
+    return (not known, BUNDLED.index(model.stem) if known else 0, model.stem)
+
+
+def about_model(path: str) -> str:
+    """One line on what a model is good for, from the card beside it; empty without one."""
+    try:
+        item = json.loads(Path(path).with_suffix(".mlm.json").read_text("utf-8"))
+        return str(item["properties"].get("summary") or "")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
 
 
 def taxonomies() -> list[str]:

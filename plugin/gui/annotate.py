@@ -22,10 +22,11 @@ from .annotate_polygons import Polygons
 from .classes import ClassChooser
 from .keys import PromptKeys
 from .panel import Panel
+from .prompt_model import good_for, prompt_model_combo
 from .prompt_session import BOTH, PromptSession
 from .prompt_tool import PromptTool
 from .thumbnails import pictured_choice
-from .widgets import LayerCombo, form, prompt_model_combo, row, side_by_side
+from .widgets import LayerCombo, form, row, side_by_side
 
 
 class AnnotatePanel(Panel):
@@ -78,8 +79,8 @@ class AnnotatePanel(Panel):
         self.model = prompt_model_combo()
         self.checkpoint = CheckpointButton(self)
         line = side_by_side(self.model, self.checkpoint)
-        tip = tr("Regions needs no model and works everywhere")
-        row(layout, tr("&Model"), line, tip, self.model)
+        row(layout, tr("&Model"), line, tr("What answers your clicks"), self.model)
+        layout.addRow("", good_for(self.model))
         self.preview = QCheckBox(tr("Show what a click would give"))
         self.preview.setToolTip(tr("Works where the map was prepared, a moment after it stands"))
         self.preview.setChecked(str(settings.value("preview", "true")).lower() == "true")

@@ -49,6 +49,9 @@ class ModelsPanel(Panel):
         self.model = model_combo()
         self.model.changed.connect(self._chosen)
         row(layout, tr("&Model"), self.model, tr("An ONNX file that describes itself"))
+        self.about = note()
+        self.about.setAccessibleName(tr("What the model is good for"))
+        layout.addRow(self.about)
         self.input = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
         self.input.layerChanged.connect(self._chosen)
         row(layout, tr("&Image"), self.input, tr("The scene the model reads; bands go by name"))
@@ -123,6 +126,9 @@ class ModelsPanel(Panel):
         self.training.updated()
 
     def _chosen(self, *_) -> None:
+        if hasattr(self, "about"):
+            self.about.setText(settings.about_model(self.model.value()))
+            self.about.setVisible(bool(self.about.text()))
         # Verdicts speak of one model and one layer; they must not outlive the choice.
         if hasattr(self, "verdicts"):
             self.card.hide()

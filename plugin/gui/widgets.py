@@ -209,18 +209,6 @@ def taxonomy_combo(own: str = "") -> PathCombo:
     )
 
 
-def prompt_model_combo() -> PathCombo:
-    """Models that answer prompts: regions, and encoder-decoder pairs the user added."""
-
-    def items():
-        yield tr("Regions (no model)"), "regions"
-        for path in settings.paths(settings.PROMPT_MODELS):
-            yield Path(path).stem, path
-
-    caption = tr("Add a promptable model: its encoder, or the folder of encoder and decoder")
-    return PathCombo(settings.PROMPT_MODELS, items, caption, tr("Models (*.onnx)"), folders=True)
-
-
 class ExtentChooser(QWidget):
     """What the map shows, the whole layer, or an area of the user's."""
 

@@ -11,7 +11,7 @@ from concord.plugin.engine import files, pictures, rasters, report, taxonomy
 from concord.plugin.engine.errors import ConcordError
 from concord.plugin.engine.grid import Grid
 
-from . import chesapeake, measure
+from . import bundled, chesapeake, measure
 from .outcome import Loop, Shown
 from .people import simulate
 from .sample import check
@@ -25,19 +25,22 @@ def run(steps, out: Path, data: Path) -> Loop:
     loop = Loop(
         "Concord: the loop on real data",
         "Sen1Floods11 chip Spain_7370579 (CC-BY 4.0, contains modified Copernicus Sentinel data), "
-        "Dynamic World network (Apache-2.0), Chesapeake Conservancy land cover, NAIP and NLCD. "
+        "Dynamic World network (Apache-2.0), Chesapeake Conservancy land cover, NAIP and NLCD, "
+        "OpenAerialMap (CC-BY 4.0) with outlines by OpenStreetMap contributors (ODbL). "
         "Annotators B and C are simulated from the hand label and say so.",
     )
     (out / "real").mkdir()
     hand = _hand_label(data, out)
     scene = _scene(steps, out, data)
     _prompts(steps, out, loop, scene, hand)
+    bundled.land_cover(steps, out, loop, scene, hand)
     dw_map = _dynamic_world(steps, out, loop, data, scene, hand)
     _refine(steps, out, loop, scene, dw_map, hand)
     consensus = _consensus(steps, out, loop, hand)
     _chips(steps, out, loop, scene, consensus)
     loop.layers = _layers(out, scene, hand, dw_map, consensus)
     loop.sections = _sections(out, scene, hand, dw_map, consensus)
+    loop.sections.append(bundled.buildings(steps, out, loop, data))
     loop.sections.append(chesapeake.run(steps, out, loop, data))
     return loop
 
@@ -191,6 +194,7 @@ def _layers(out: Path, scene: str, hand: str, dw_map: str, consensus: str) -> li
               water),
         Shown(str(people / "simulated_c.tif"), "Simulated annotator C", "classes", False, "Given",
               water),
+        Shown(str(maps / "landcover.tif"), "Bundled land cover", "classes", False, made, dw),
         Shown(dw_map, "Dynamic World map", "classes", False, made, dw),
         Shown(str(maps / "refined.tif"), "Refined map", "classes", False, made, dw),
         Shown(consensus, "Consensus", "consensus", False, made, water),
@@ -207,6 +211,7 @@ def _sections(out: Path, scene: str, hand: str, dw_map: str, consensus: str) -> 
         ("Sentinel-2, true colour", pictures.of_scene([scene], ["red", "green", "blue"])),
         ("Sentinel-1, VV VH VV", pictures.of_scene([scene], ["vv", "vh", "vv"])),
         ("hand label", pictures.of_classes(hand, water)),
+        ("bundled land cover", pictures.of_classes(str(out / "maps" / "landcover.tif"), dw)),
         ("Dynamic World map", pictures.of_classes(dw_map, dw)),
         ("refined map", pictures.of_classes(str(out / "maps" / "refined.tif"), dw)),
         ("consensus", pictures.of_classes(consensus, water)),

@@ -84,6 +84,11 @@ def bench_prompt_regions(folder: Path) -> dict:
     return _measured(folder, "regions")
 
 
+def bench_prompt_bundled(folder: Path) -> dict:
+    """The bundled network."""
+    return _measured(folder, "concord-prompt")
+
+
 def bench_prompt_onnx(folder: Path) -> dict | None:
     """The ONNX pair for testing; nothing without the real data."""
     model = DATA / "models" / "standin-click"

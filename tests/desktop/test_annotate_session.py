@@ -185,12 +185,13 @@ def test_another_tab_in_front_does_not_end_prompting(prompting, plugin, desktop)
     plugin.show_panel("annotate")
 
 
-@pytest.mark.parametrize("model", ["regions", "standin-click"])
+@pytest.mark.parametrize("model", ["regions", "concord-prompt", "standin-click"])
 def test_a_hundred_prompts(prompting, qtbot, iface, mosaic, model):
     panel, canvas = prompting, prompting._canvas
-    if model != "regions":
-        path = str(DATA / "models" / model)
-        panel.model.add(path)
+    if model == "standin-click":
+        panel.model.add(str(DATA / "models" / model))
+    else:
+        panel.model.reload(model)
     spots = things(mosaic)
     zoom_to(canvas, qtbot, spots[0])
     warm, first, layer = [], [], panel.labels.currentLayer()

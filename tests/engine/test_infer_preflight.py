@@ -82,3 +82,18 @@ def test_what_the_network_receives(scene):
     png, rows = preflight.received(card_of(), scene())
     assert png.startswith(b"\x89PNG") and [r["band"] for r in rows] == ["red", "nir"]
     assert 1.8 < rows[0]["maximum"] <= 2 and rows[0]["minimum"] >= 0
+
+
+def test_optional_bands_that_are_absent_are_not_called_found(scene):
+    more = {"name": "more", "bands": ["nir", "swir16"]}
+    item = {"id": "x", "properties": {
+        "mlm:input": [{"name": "in", "bands": ["red"]}, more],
+        "mlm:output": [{"tasks": ["regression"]}],
+        "mlm:hyperparameters": {"tile": 64, "halo": 0, "unit": "reflectance",
+                                "pixel_size_range_m": [5, 20],
+                                "inputs": {"more": {"optional": True}}}}}  # fmt: skip
+    said = found(cards.from_item(item, "the test"), scene(), "Bands")
+    assert said.level == "amber"
+    assert said.detail == "red found by name; runs without nir, swir16, less surely"
+    whole = found(cards.from_item(item, "the test"), scene(names=("red", "nir", "swir16")), "Bands")
+    assert whole.level == "green" and "nir, swir16 found" in whole.detail

@@ -284,6 +284,30 @@ def test_outlines_of_a_decimated_place_end_where_the_image_ends(make_grid, width
 
 
 def test_models_that_cannot_be_prompted_are_refused():
-    assert predict.provider_of("").id == predict.provider_of("regions").id == "regions"
+    assert predict.provider_of("regions").id == "regions"
     with pytest.raises(ConcordError, match="The model sam does not exist"):
         predict.provider_of("sam")
+
+
+@pytest.mark.parametrize("closer, side", [(0.0, 100), (0.2, 55)])
+def test_a_small_object_is_looked_at_again_on_a_smaller_tile(put, store, closer, side):
+    provider, prompt = Counting(), Prompt(((30.5, 30.5),), (1,))
+    provider.closer = closer
+    planes = Composite(("red", "green", "blue"), ((0.0, 255.0),) * 3)
+    with Scene([write_square(put, 25, 12)]) as scene:
+        (found,) = predict.answer(scene, planes, provider, 1, prompt)
+        preview = predict.answer(scene, planes, provider, 1, prompt, widen=False)[0]
+    window = found.place.window
+    assert window.height == side and found.mask.sum() == 144
+    assert found.mask[25 - window.row, 25 - window.col]
+    assert preview.place.window.height == 100, "a preview does not read more tiles"
+
+
+def test_a_correction_stays_on_the_tile_of_the_first_answer(put, store):
+    provider, planes = Counting(), Composite(("red", "green", "blue"), ((0.0, 255.0),) * 3)
+    provider.closer = 0.2
+    with Scene([write_square(put, 25, 12)]) as scene:
+        first = predict.answer(scene, planes, provider, 1, Prompt(((30.5, 30.5),), (1,)))[0]
+        more = Prompt(((30.5, 30.5), (40.5, 33.5)), (1, 0))
+        again = predict.answer(scene, planes, provider, 1, more, previous=first)[0]
+    assert again.place == first.place

@@ -40,6 +40,7 @@ def panel(open_panel, image, tmp_path):
     panel.make_label_layer(str(tmp_path / "labels.gpkg"))
     panel.classes.schemes.reload("concord-sample")
     panel.image.setLayer(image)
+    panel.model.reload("regions")  # its outlines are exact on these squares
     return panel
 
 
@@ -78,6 +79,25 @@ def test_needs_come_one_after_the_other(open_panel, image, tmp_path):
     assert "class scheme" in need(panel)
     panel.classes.schemes.reload("concord-sample")
     assert need(panel) == "" and panel.start_button.isEnabled()
+
+
+def test_the_bundled_network_answers_the_first_click_without_set_up(panel, qtbot, messages):
+    panel.model.combo.setCurrentIndex(1)
+    assert panel.model.value() == "concord-prompt" and panel.model.combo.itemData(0) == "regions"
+    lines = [label.text() for label in panel.findChildren(QLabel)]
+    assert any("For boxes round roofs" in line for line in lines)
+    panel.start_button.click()
+    panel.session.add_point(INSIDE, 1)
+    settle(panel, qtbot)
+    assert messages() == []
+    assert panel.session.chosen.answer.mask.any() and len(panel.session.candidates) == 3
+
+
+def test_a_model_of_the_users_own_has_no_line_of_ours(panel, tmp_path):
+    line = next(x for x in panel.findChildren(QLabel) if x.text().startswith("For one click"))
+    (tmp_path / "own").mkdir()
+    panel.model.add(str(tmp_path / "own"))
+    assert line.isHidden() and not line.text()
 
 
 def test_click_proposes_and_enter_accepts(prompting, qtbot, messages):

@@ -101,13 +101,16 @@ def _dates(card: Card, given: int) -> Verdict | None:
 
 def _every_band(card: Card, scenes: list) -> Verdict:
     """The bands of every input on its date; inputs that are optional may be absent."""
+    without: list = []
     for number, entry in enumerate(card.inputs):
         for date, scene in enumerate(scenes):
             names = [b for b, d in entry.channels if d == date]
             if "T" in entry.axes:
                 names = list(entry.bands)
             absent = [name for name in names if name not in scene.sources]
-            if absent and not entry.optional:
+            if absent and entry.optional:
+                without += names  # all zeros then, also those that are there
+            elif absent:
                 where = "" if date == 0 and number == 0 else f" for input {number + 1}"
                 where += f" on date {date + 1}" if len(scenes) > 1 else ""
                 return Verdict(
@@ -116,6 +119,10 @@ def _every_band(card: Card, scenes: list) -> Verdict:
                     f"missing {', '.join(absent)}{where}; the image has {', '.join(scene.names)}",
                 )
     named = dict.fromkeys(band for entry in card.inputs for band in entry.bands)
+    if without:
+        found = ", ".join(name for name in named if name not in without)
+        lost = ", ".join(dict.fromkeys(without))
+        return Verdict(AMBER, "Bands", f"{found} found by name; runs without {lost}, less surely")
     return Verdict(GREEN, "Bands", f"{', '.join(named)} found by name")
 
 

@@ -25,7 +25,9 @@ _SPECKLE = 0.02
 _CONFUSED = 0.055
 _FEW_PIXELS = 60_000  # below, the model learns too little to be believed at that threshold
 _CONFUSED_FEW = 0.09
-_LEAD_OF_NETWORK = 0.2
+# Of the segments that a trained model judges; chosen on chips 0-3 of chesapeake, by models that had
+# not seen the chip: 93.6 % right at 100, 93.7 % at 200, 92.9 % at 400 (chips 4-7: 92.5, 93.3, 93.3).
+_SCALE_OF_NETWORK = 0.5
 
 
 @dataclass(frozen=True)
@@ -172,9 +174,8 @@ class AutoEngine:
 
     def _asked(self):
         """The trained model's judgement of segments."""
-        return Demanding(
-            TaughtEngine(None, self._scale, self._folder, self._network), _LEAD_OF_NETWORK
-        )
+        scale = self._scale * _SCALE_OF_NETWORK
+        return TaughtEngine(None, scale, self._folder, self._network)
 
 
 def _unblock(blocks: Blocks):

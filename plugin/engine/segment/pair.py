@@ -20,6 +20,7 @@ IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 CARD = "concord:prompt"  # key in the encoder's metadata; <encoder>.json beside it serves as well
 _NEUTRAL = {"Cast", "Transpose", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Resize", "Pad"}
+_CARD = ("size", "resize", "scale", "layout", "closer")
 _KNOWN = ("orig_im_size", "has_mask_input", "mask_input")
 
 
@@ -28,7 +29,8 @@ class Preparation:
     """From bytes to what the encoder takes: (x * scale - mean) / std, on a square of ``size``.
 
     ``resize`` is ``longest`` (longest side to ``size``, padded with 0 at the right and below) or
-    ``stretch`` (both sides to ``size``). ``layout`` is NCHW, NHWC or HWC.
+    ``stretch`` (both sides to ``size``). ``layout`` is NCHW, NHWC or HWC. ``closer`` is the share
+    of the tile's side under which an object is looked at again on a tile of half the side; 0 never.
     """
 
     size: int = 1024
@@ -37,6 +39,7 @@ class Preparation:
     mean: tuple = IMAGENET_MEAN
     std: tuple = IMAGENET_STD
     layout: str = "NCHW"
+    closer: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -298,7 +301,7 @@ def _told_by_card(encoder: Graph) -> dict:
         card = json.loads(text)
         if not isinstance(card, dict):
             raise ValueError
-        values = {key: card[key] for key in ("size", "resize", "scale", "layout") if key in card}
+        values = {key: card[key] for key in _CARD if key in card}
         values.update({k: tuple(map(float, card[k])) for k in ("mean", "std") if k in card})
         checked = Preparation(**values)
         if checked.resize not in ("longest", "stretch") or checked.layout not in (

@@ -140,6 +140,14 @@ def coarser(place: Place, bounds: tuple, width: int, height: int, tile: int) -> 
     return at((left + right) / 2, (top + bottom) / 2, width, height, tile, factor)
 
 
+def closer(place: Place, bounds: tuple, width: int, height: int, tile: int) -> Place:
+    """The tile of half the side around what was pointed at; the encoder enlarges what is read."""
+    left, top, right, bottom = bounds
+    side = max(place.window.width, place.window.height) // place.factor
+    factor, side = (place.factor // 2, side) if place.factor > 1 else (1, side // 2)
+    return at((left + right) / 2, (top + bottom) / 2, width, height, min(side, tile), factor)
+
+
 # --- encodings of tiles ------------------------------------------------------------------------
 
 _looked: OrderedDict = OrderedDict()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from ..errors import ConcordError
 from ..grid import Grid, Window
 from ..progress import SILENT, Progress
 from ..scene import Scene
-from . import places
+from . import bundled, places
 from .composite import Composite
 from .places import TILE, Place, place_of
 from .prompts import Prompt
@@ -21,6 +20,7 @@ __all__ = ["TILE", "Answer", "Place", "answer", "outline", "place_of", "prompts_
 
 _CUT = 0.03  # of the tile's border: a mask that touches more of it was cut off there
 _WIDER = 2  # times a larger tile is tried for an object that was cut off
+_CLOSER = 2  # times a smaller tile is tried for a small object
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def answer(
         level: pyramid level to look at, 0 is full resolution.
         previous: the answer that is being corrected: its tile is kept and its mask is prompted.
         shape: an old outline as GeoJSON in map units; it becomes a mask prompt.
-        widen: look again on a larger tile when the object reaches over the tile's border.
+        widen: look again on a larger tile when the object reaches over the tile's border, and on
+            a smaller one when it is small and the model wants that.
 
     Raises:
         ConcordError: the prompt lies outside the image or where it has no data.
@@ -78,6 +79,13 @@ def answer(
         if not (found and _is_cut_off(found[0], width, height)):
             break
         place = places.coarser(place, prompt.bounds, width, height, tile)
+        found = ask(place, None) or found
+    for _ in range(_CLOSER if widen and previous is None else 0):
+        if not (found and _is_small(found[0], provider)):
+            break
+        place = places.closer(found[0].place, prompt.bounds, width, height, tile)
+        if place == found[0].place or not place.holds(prompt.bounds, 0.02):
+            break
         found = ask(place, None) or found
     return found
 
@@ -124,6 +132,15 @@ def _is_cut_off(found: Answer, width: int, height: int) -> bool:
     if window.row + window.height < height:
         touched += mask[-1].sum()
     return touched > _CUT * sum(mask.shape)
+
+
+def _is_small(found: Answer, provider) -> bool:
+    """True when a model that wants to look closer at small objects sees one."""
+    rows, cols = np.any(found.mask, axis=1).nonzero()[0], np.any(found.mask, axis=0).nonzero()[0]
+    if not rows.size:
+        return False
+    extent = max(rows[-1] - rows[0], cols[-1] - cols[0]) + 1
+    return bool(extent < getattr(provider, "closer", 0.0) * max(found.mask.shape))
 
 
 def outline(found: Answer, grid: Grid, grow: int = 0) -> list:
@@ -212,12 +229,15 @@ _opened: dict = {}
 
 
 def provider_of(model: str, threads: int = 1):
-    """The provider that a MODEL text names: '' or ``regions``, a bundled id, a file or a folder.
+    """The provider that a MODEL text names: ``regions``, a bundled id, a file or a folder.
+
+    '' is the bundled model that comes first (see ``bundled.offered``).
 
     Raises:
         ConcordError: no promptable model, with the reason.
     """
-    if model in ("", "regions"):
+    model = model or bundled.default()
+    if model == bundled.REGIONS:
         from .regions import RegionPrompter
 
         return RegionPrompter()
@@ -229,15 +249,9 @@ def provider_of(model: str, threads: int = 1):
     from . import pair as pairs
     from .sam import SamPrompter
 
-    pair = pairs.find(_bundled(model))
+    pair = pairs.find(str(bundled.folder(model) or model))
     key = (pair, pair.id, threads)
     if key not in _opened:
         _opened.clear()  # one model's weights in memory at a time
         _opened[key] = SamPrompter(pair, threads)
     return _opened[key]
-
-
-def _bundled(model: str) -> str:
-    """The folder of a bundled model's id, else the text as it is."""
-    folder = Path(__file__).resolve().parents[3] / "models" / model
-    return str(folder) if Path(model).name == model and folder.is_dir() else model

@@ -1,0 +1,172 @@
+"""The small convolutional network of the raster models, and how it is trained and exported.
+
+One shape serves all: a stem on the image's grid, residual blocks on coarser grids, and the way
+back up with what the finer grids kept. No layer looks at the whole tile, so tiles agree with the
+whole image once the halo covers the receptive field. Torch is a development dependency only.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+OPSET = 17
+
+
+def block(width_in: int, width_out: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """Convolution 3x3, batch norm, ReLU."""
+    conv = nn.Conv2d(width_in, width_out, 3, stride, dilation, dilation, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(width_out), nn.ReLU(inplace=True))
+
+
+class Residual(nn.Module):
+    """Two convolutions beside the identity (He et al., 2016, arXiv 1512.03385)."""
+
+    def __init__(self, width: int, dilation: int):
+        super().__init__()
+        self.first = block(width, width, 1, dilation)
+        self.second = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, x):
+        return F.relu(x + self.norm(self.second(self.first(x))))
+
+
+class Net(nn.Module):
+    """A small U-Net (Ronneberger et al., 2015, arXiv 1505.04597) with additions for joins.
+
+    Args:
+        planes: input planes after ``prepare``.
+        classes: output planes, logits.
+        widths: planes on each grid, the image's own first; each next grid is half as fine.
+        blocks: for each coarser grid the dilations of its residual blocks.
+    """
+
+    def __init__(self, planes: int, classes: int, widths: tuple, blocks: tuple):
+        super().__init__()
+        self.stem = block(planes, widths[0])
+        pairs = list(zip(widths[:-1], widths[1:]))
+        self.down = nn.ModuleList(
+            nn.Sequential(block(a, b, 2), *(Residual(b, d) for d in dilations))
+            for (a, b), dilations in zip(pairs, blocks)
+        )
+        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, 2) for a, b in pairs)
+        self.join = nn.ModuleList(block(a, a) for a, _ in pairs)
+        self.head = nn.Conv2d(widths[0], classes, 1)
+        self.step = 2 ** len(pairs)
+
+    def forward(self, x):
+        kept = [self.stem(x)]
+        for down in self.down:
+            kept.append(down(kept[-1]))
+        x = kept.pop()
+        for up, join in zip(reversed(self.up), reversed(self.join)):
+            fine = kept.pop()
+            # An odd side is one pixel too long after halving and doubling.
+            x = up(x)[..., : fine.shape[-2], : fine.shape[-1]]
+            x = join(F.relu(x + fine))
+        return self.head(x)
+
+
+def threads(number: int = 1) -> None:
+    """Fixed seeds and so many threads; the same machine gives the same weights."""
+    torch.set_num_threads(number)
+    torch.manual_seed(7)
+
+
+def fit(net: nn.Module, batches, loss, steps: int, rate: float, decay: float = 1e-3) -> nn.Module:
+    """Adam with one rise and fall of the rate; the average of the last weights is handed back.
+
+    Args:
+        batches: step -> tuple of tensors; ``loss(net, *tensors)`` is minimised.
+    """
+    net.train().to(memory_format=torch.channels_last)
+    average = copy.deepcopy(net)
+    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=0.15)
+    began, shown = time.monotonic(), 0.0
+    for step in range(steps):
+        with torch.autocast("cpu", torch.bfloat16):
+            cost = loss(net, *batches(step))
+        optimiser.zero_grad(set_to_none=True)
+        cost.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimiser.step()
+        schedule.step()
+        _follow(average, net, min(0.99, step / (step + 10)))
+        shown = float(cost.detach()) if step == 0 else 0.95 * shown + 0.05 * float(cost.detach())
+        if step % 50 == 49 or step == steps - 1:
+            spent = time.monotonic() - began
+            print(f"  step {step + 1}/{steps}, loss {shown:.4f}, {spent:.0f} s", flush=True)
+    return average.eval()
+
+
+def _follow(average: nn.Module, net: nn.Module, keep: float) -> None:
+    with torch.no_grad():
+        for mean, now in zip(average.state_dict().values(), net.state_dict().values()):
+            if mean.dtype.is_floating_point:
+                mean.mul_(keep).add_(now, alpha=1 - keep)
+            else:
+                mean.copy_(now)
+
+
+def turned(rng, *arrays) -> list:
+    """The same random turn and mirror for arrays (..., rows, cols)."""
+    turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
+    arrays = [np.rot90(a, turns, (-2, -1)) for a in arrays]
+    return [a[..., ::-1] if mirror else a for a in arrays]
+
+
+def halo(model: nn.Module, inputs: dict, size: int = 256) -> int:
+    """How many pixels away a changed pixel still changes the answer, measured on noise.
+
+    Args:
+        inputs: {name: planes} in the order of the model's arguments.
+    """
+    model.eval()
+    found = 0
+    for shift in range(model.net.step):  # coarse grids reach differently from each pixel
+        at = size // 2 + shift
+        images = [torch.rand(1, n, size, size, requires_grad=True) for n in inputs.values()]
+        slopes = torch.autograd.grad(model(*images)[0, :, at, at].sum(), images)
+        for slope in slopes:
+            places = torch.nonzero(slope.abs().sum((0, 1)))
+            found = max(found, int((places - at).abs().max()))
+    return found
+
+
+def export(net: nn.Module, inputs: dict, output: str):
+    """The ONNX graph of ``net``, any height and width.
+
+    Args:
+        inputs: {name: planes} in the order of the net's arguments.
+    """
+    import onnx
+
+    net = net.eval().cpu().to(memory_format=torch.contiguous_format)
+    example = tuple(torch.rand(1, planes, 64, 64) for planes in inputs.values())
+    free = {0: "batch", 2: "height", 3: "width"}
+    stream = io.BytesIO()
+    torch.onnx.export(
+        net,
+        example,
+        stream,
+        input_names=list(inputs),
+        output_names=[output],
+        dynamic_axes={name: free for name in (*inputs, output)},
+        opset_version=OPSET,
+        dynamo=False,
+    )
+    model = onnx.load_model_from_string(stream.getvalue())
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def parameters(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())

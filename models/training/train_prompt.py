@@ -1,0 +1,226 @@
+"""Train concord-prompt: interactive segmentation on real regions and generated scenes.
+
+    CONCORD_DATA=... python models/training/train_prompt.py [--steps 2300] [--minutes 110]
+
+Writes checkpoints to .build/prompt/ (and goes on from the last one; remove the folder to begin
+anew), then the ONNX pair to models/concord-prompt/. Seeds are fixed; about 40 minutes on two cores
+of their own, less with a GPU. The weights that are shipped were trained with these settings, but
+the box's strips (`prompt_net._box`), the larger zooms and more boxes came in on the way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import prompt_batches
+import prompt_net
+import prompt_split
+import torch
+import torch.nn.functional as F
+
+OUT = prompt_split.ROOT / ".build" / "prompt"
+SEED, CROPS, TARGETS, RATE, WARM, DECAY = 20261120, 4, 6, 2e-3, 100, 0.998
+SIDES = ((0.0, 160), (0.5, 256))  # pixels of the crops from a share of the training on
+ROUNDS = (0.40, 0.26, 0.18, 0.16)  # how often a target has had 0, 1, 2, 3 answers already
+_source = None  # of the loading process
+
+
+def _load(targets: int) -> None:
+    global _source
+    _source = prompt_batches.Source(prompt_split.training(), targets)
+
+
+def _batch(step: int, steps: int) -> tuple:
+    _source.side = [side for share, side in SIDES if step >= share * steps][-1]
+    return _source.batch(np.random.default_rng((SEED, step)), CROPS)
+
+
+class Prompts:
+    """The prompts of one batch: points or a box, then corrections, with the last answer."""
+
+    def __init__(self, points, boxes, masks, rng, device):
+        count = len(points)
+        self.rng, self.device = rng, device
+        self.truth = masks.reshape(count, *masks.shape[2:])
+        self.half = self.truth[:, ::2, ::2]
+        room = 2 + 1 + len(ROUNDS)
+        self.coords = np.zeros((count, room, 2), np.float32)
+        self.labels = np.full((count, room), -1, np.float32)
+        boxed = rng.random(count) < 0.33
+        self.coords[~boxed, 2], self.labels[~boxed, 2] = points[~boxed], 1
+        self.coords[boxed, :2] = boxes[boxed].reshape(-1, 2, 2)
+        self.labels[boxed, :2] = (2, 3)
+        self.rounds = rng.choice(len(ROUNDS), count, p=ROUNDS)
+        side = masks.shape[-1] // 2
+        self.mask = torch.zeros(count, 1, side, side, device=device)
+        self.has = torch.zeros(count, device=device)
+        self._outlines()
+
+    def _outlines(self) -> None:
+        """Some targets start from an old outline that is somewhat wrong, with a correction."""
+        for k in np.flatnonzero(self.rng.random(len(self.half)) < 0.05):
+            shift = tuple(int(v) for v in self.rng.integers(-5, 6, 2))
+            old = np.roll(self.half[k], shift, (0, 1))
+            self.labels[k] = -1
+            self.correct(k, 2, old)
+            self.mask[k, 0] = torch.from_numpy(np.where(old, 8.0, -8.0).astype(np.float32))
+            self.has[k] = 1
+
+    def correct(self, k: int, slot: int, found: np.ndarray) -> None:
+        x, y, label = prompt_batches.correction(found, self.half[k], self.rng)
+        if label >= 0:
+            self.coords[k, slot] = (2 * x + 0.5, 2 * y + 0.5)
+            self.labels[k, slot] = label
+
+    def tensors(self, chosen) -> tuple:
+        return (
+            torch.from_numpy(self.coords[chosen]).to(self.device),
+            torch.from_numpy(self.labels[chosen]).to(self.device),
+            self.mask[chosen],
+            self.has[chosen],
+        )
+
+    def answered(self, chosen: np.ndarray, logits, scores, number: int) -> None:
+        """Keep the best masks as mask prompts and click on their largest errors."""
+        best = logits[torch.arange(len(chosen)), scores.argmax(1)].float()
+        kept = self.rng.random(len(chosen)) > 0.08
+        for i, k in enumerate(chosen):
+            self.correct(k, 3 + number, (best[i] > 0).cpu().numpy())
+            self.mask[k, 0], self.has[k] = best[i] * float(kept[i]), float(kept[i])
+
+
+def losses(logits, scores, truth, clear) -> tuple:
+    """Loss over masks: focal (normalised) + Jaccard, the best of three, and the IoU's error.
+
+    ``clear`` targets were prompted with more than a click: there all three masks must be right.
+    """
+    goal = truth[:, None].expand_as(logits)
+    cross = F.binary_cross_entropy_with_logits(logits, goal, reduction="none")
+    share = torch.sigmoid(logits)
+    with torch.no_grad():
+        hard = (share - goal).abs() ** 2 + 1e-3
+        hard = hard / hard.sum((2, 3), keepdim=True)
+    focal = (cross * hard).sum((2, 3))
+    both = (share * goal).sum((2, 3))
+    jaccard = 1 - (both + 1) / ((share + goal).sum((2, 3)) - both + 1)
+    each = 0.5 * focal + jaccard
+    best, mean = each.min(1).values, each.mean(1)
+    main = torch.where(clear, 0.4 * best + 0.6 * mean, 0.85 * best + 0.15 * mean).mean()
+    with torch.no_grad():
+        hit, sure = goal > 0.5, logits > 0
+        iou = (hit & sure).sum((2, 3)) / (hit | sure).sum((2, 3)).clamp(min=1)
+    return main, F.mse_loss(scores, iou), iou
+
+
+def step(encoder, decoder, batch, rng, device, fast: bool) -> tuple:
+    """Simulate what the user has done so far, then one answer to learn from."""
+    pictures, masks, points, boxes = batch
+    prompts = Prompts(points, boxes, masks, rng, device)
+    images = torch.from_numpy(pictures).to(device).float()
+    images = ((images - prompt_net.MEAN) / prompt_net.STD).to(memory_format=torch.channels_last)
+    crop = np.repeat(np.arange(len(pictures)), masks.shape[1])
+    with torch.autocast(device, torch.bfloat16, enabled=fast):
+        embedding = encoder(images)
+        decoder.eval()
+        with torch.no_grad():
+            for number in range(len(ROUNDS) - 1):
+                chosen = np.flatnonzero(prompts.rounds > number)
+                if not chosen.size:
+                    break
+                seen = embedding.detach()[crop[chosen]]
+                prompts.answered(chosen, *decoder(seen, *prompts.tensors(chosen)), number)
+        decoder.train()
+        everything = np.arange(len(crop))
+        told = prompts.tensors(everything)
+        logits, scores = decoder(embedding[crop], *told)
+    truth = torch.from_numpy(prompts.truth).to(device).float()
+    truth = F.avg_pool2d(truth[:, None], 2)[:, 0]
+    clear = (told[1] >= 0).sum(1) > 1
+    return losses(logits.float(), scores.float(), truth, clear)
+
+
+def rate(number: int, total: int) -> float:
+    """Of learning: a ramp, then half a cosine down to a fiftieth."""
+    if number < WARM:
+        return RATE * (number + 1) / WARM
+    done = (number - WARM) / max(1, total - WARM)
+    return RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+def train(steps: int, minutes: float, device: str, fast: bool) -> None:
+    """Train until ``steps`` (or ``minutes``) are over, from the last checkpoint."""
+    torch.manual_seed(SEED)
+    nets = torch.nn.ModuleDict({"encoder": prompt_net.Encoder(), "decoder": prompt_net.Decoder()})
+    nets.to(device, memory_format=torch.channels_last)
+    slow = {key: value.detach().clone() for key, value in nets.state_dict().items()}
+    optimiser = torch.optim.AdamW(nets.parameters(), RATE, weight_decay=0.02)
+    OUT.mkdir(parents=True, exist_ok=True)
+    kept, first = OUT / "last.pt", 0
+    if kept.exists():
+        state = torch.load(kept, map_location=device, weights_only=True)
+        nets.load_state_dict(state["nets"])
+        optimiser.load_state_dict(state["optimiser"])
+        slow, first = state["slow"], state["step"]
+    began, notes = time.time(), []
+    with ProcessPoolExecutor(1, get_context("fork"), _load, (TARGETS,)) as pool:
+        waiting = [pool.submit(_batch, first + k, steps) for k in range(3)]
+        nets.train()
+        for number in range(first, steps):
+            batch = waiting.pop(0).result()
+            waiting.append(pool.submit(_batch, number + 3, steps))
+            for group in optimiser.param_groups:
+                group["lr"] = rate(number, steps)
+            rng = np.random.default_rng((SEED, number, 1))
+            main, error, iou = step(nets["encoder"], nets["decoder"], batch, rng, device, fast)
+            optimiser.zero_grad(set_to_none=True)
+            (main + 2.0 * error).backward()
+            torch.nn.utils.clip_grad_norm_(nets.parameters(), 2.0)
+            optimiser.step()
+            decay = min(DECAY, (number + 1) / (number + 20))
+            for key, value in nets.state_dict().items():
+                if value.is_floating_point():
+                    slow[key].lerp_(value, 1 - decay)
+                else:
+                    slow[key].copy_(value)
+            notes.append((main.item(), error.item(), iou.max(1).values.mean().item()))
+            over = (time.time() - began) / 60 > minutes
+            if number % 25 == 0:
+                means = " ".join(f"{v:.4f}" for v in np.mean(notes[-50:], axis=0))
+                print(f"{number} {(time.time() - began) / 60:.1f} min {means}", flush=True)
+            if number % 200 == 199 or over or number == steps - 1:
+                _keep(kept, nets, optimiser, slow, number + 1)
+            if over:
+                break
+
+
+def _keep(target, nets, optimiser, slow, number: int) -> None:
+    partial = target.with_suffix(".part")
+    state = {"nets": nets.state_dict(), "optimiser": optimiser.state_dict(), "slow": slow}
+    torch.save({**state, "step": number}, partial)
+    partial.replace(target)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=2300)
+    parser.add_argument("--minutes", type=float, default=110)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--no-export", action="store_true")
+    values = parser.parse_args()
+    torch.set_num_threads(values.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    fast = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    train(values.steps, values.minutes, device, fast)
+    if not values.no_export:
+        import prompt_export
+
+        prompt_export.main()
+
+
+if __name__ == "__main__":
+    main()
