@@ -75,7 +75,7 @@ def drive(name: str, options: argparse.Namespace, extra: dict[str, str]) -> int:
     while closing, and a time-out are failures; then the end of QGIS's log is shown.
     """
     home = folder(f"desktop/{name}-{os.getpid()}")
-    new_profile(profile_folder(home), options.theme)
+    new_profile(profile_folder(home), options.theme, topology=name == "tests")
     status_file = home / "status.json"
     log_file = BUILD / f"desktop-{name}.log"
     env = environment()

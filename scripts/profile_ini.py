@@ -22,10 +22,16 @@ QUIET = {
         r"httpsfeedqgisorg\disabled": "true",
     },
     "fonts": {"downloadMissingFonts": "false"},
-    "app": {r"plugin_installer\checkOnStart": "false"},
+    "app": {
+        r"plugin_installer\checkOnStart": "false",
+        # A dialog that would wait for an answer: which of several ways from NAD83 to WGS 84.
+        r"projections\promptWhenMultipleTransformsExist": "false",
+    },
     "plugin-manager": {"automatically-check-for-updates": "false"},
     "PythonPlugins": {"concord": "true"},
 }
+
+TOPOLOGY = ("libtopolplugin", "libplugin_topology")  # QGIS 3.22 and 3.40
 
 
 def ini_file(profile: Path) -> Path:
@@ -48,9 +54,14 @@ def enable_plugin(profile: Path) -> None:
     )
 
 
-def new_profile(profile: Path, theme: str = "default") -> None:
-    """Write a profile's settings anew: quiet start, Concord enabled, this user interface theme."""
+def new_profile(profile: Path, theme: str = "default", topology: bool = False) -> None:
+    """Write a profile's settings anew: quiet start, Concord enabled, this user interface theme.
+
+    With `topology` QGIS's topology checker is on too, which judges what Concord's tests draw.
+    """
     sections = {**QUIET, "UI": {"UITheme": theme}}
+    if topology:
+        sections["Plugins"] = dict.fromkeys(TOPOLOGY, "true")
     lines: list[str] = []
     for name, values in sections.items():
         lines += [f"[{name}]", *(f"{key}={value}" for key, value in values.items()), ""]

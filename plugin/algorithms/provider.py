@@ -7,6 +7,7 @@ from pathlib import Path
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from .applypainting import ApplyPainting
 from .applyproposals import ApplyProposals
 from .campaignreport import CampaignReport
 from .checkchips import CheckChips
@@ -49,6 +50,7 @@ ALGORITHMS = (
     SegmentPrompts,
     SegmentExtent,
     EncodeScene,
+    ApplyPainting,
     RunModel,
     ModelCard,
     TrainClassifier,

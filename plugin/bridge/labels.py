@@ -129,6 +129,7 @@ def accept(
     finish: Finish | None = None,
     rule: Rule | None = None,
     replaces: int | None = None,
+    title: str = "",
 ) -> None:
     """Write one proposal as one feature in one edit command: one undo step takes it back.
 
@@ -141,6 +142,7 @@ def accept(
         finish: how the outline is tidied, in the layer's units.
         rule: how it gets on with the labels that are there.
         replaces: id of the label that gets the new outline, instead of a new feature.
+        title: what the undo step is called.
 
     Raises:
         ConcordError: the proposal cannot be written; the layer is as it was.
@@ -151,15 +153,28 @@ def accept(
     shape = _moved(layer, geometry, crs, context)
     shape = finished(shape, finish) if finish is not None else shape
     settled = settle(layer, shape, rule, replaces) if rule is not None else Settled(shape)
-    outline = _fitting(layer, settled.geometry)
-    changed = {number: _fitting(layer, other) for number, other in settled.changed.items()}
+    outline = fitting(layer, settled.geometry)
+    changed = {number: fitting(layer, other) for number, other in settled.changed.items()}
     attributes = _attributes(layer, values)
+    in_one_step(
+        layer,
+        title or tr("Accept proposal"),
+        lambda: _write(layer, outline, attributes, changed, settled.deleted, replaces),
+    )
+
+
+def in_one_step(layer: QgsVectorLayer, title: str, write) -> None:
+    """Call `write()` inside one edit command; where it answers False nothing of it stays.
+
+    Raises:
+        ConcordError: the layer cannot be edited or did not take an edit.
+    """
     if not layer.isEditable() and not layer.startEditing():
         raise ConcordError(tr("{name} cannot be edited.").format(name=layer.name()))
-    layer.beginEditCommand(tr("Accept proposal"))
+    layer.beginEditCommand(title)
     done = False
     try:
-        done = _write(layer, outline, attributes, changed, settled.deleted, replaces)
+        done = write()
     finally:
         if done:
             layer.endEditCommand()
@@ -167,7 +182,7 @@ def accept(
             layer.destroyEditCommand()
     if not done:
         raise ConcordError(
-            tr("{name} did not take the proposal; check its constraints.").format(name=layer.name())
+            tr("{name} did not take the change; check its constraints.").format(name=layer.name())
         )
     layer.triggerRepaint()
 
@@ -204,31 +219,45 @@ def _attributes(layer: QgsVectorLayer, values: dict) -> dict:
 
 
 def _moved(layer, geometry, crs, context) -> QgsGeometry:
-    shape = QgsGeometry(geometry)
-    if shape.isNull() or shape.isEmpty():
+    if geometry.isNull() or geometry.isEmpty():
         raise ConcordError(tr("The proposal is empty; add a point inside the object."))
+    return moved(layer, geometry, crs, context, tr("The proposal"))
+
+
+def moved(layer: QgsVectorLayer, geometry: QgsGeometry, crs, context, what: str) -> QgsGeometry:
+    """A geometry of `crs` in the layer's CRS. Raises ConcordError where it has no place there."""
+    shape = QgsGeometry(geometry)
     try:
         shape.transform(QgsCoordinateTransform(crs, layer.crs(), context))
-    except QgsCsException as error:
+        known = shape.boundingBox().isFinite()  # some projections answer with infinity
+    except QgsCsException:
+        known = False
+    if not known:
         raise ConcordError(
-            tr("The proposal cannot be brought into the CRS of {name}.").format(name=layer.name())
-        ) from error
+            tr("{what} cannot be brought into the CRS of {name}.").format(
+                what=what, name=layer.name()
+            )
+        )
     return shape
 
 
-def _fitting(layer, shape: QgsGeometry) -> QgsGeometry:
-    fitting = shape.coerceToType(layer.wkbType())
-    if len(fitting) != 1:
+def fitting(layer: QgsVectorLayer, shape: QgsGeometry) -> QgsGeometry:
+    """A geometry as the layer's type. Raises ConcordError for parts that it cannot hold."""
+    shapes = shape.coerceToType(layer.wkbType())
+    if len(shapes) != 1:
         raise ConcordError(
             tr("{name} takes single polygons only and the proposal has {n} parts.").format(
-                name=layer.name(), n=len(fitting)
+                name=layer.name(), n=len(shapes)
             )
         )
-    return fitting[0]
+    return shapes[0]
 
 
-def label_at(layer: QgsVectorLayer, point: QgsPointXY, crs, project) -> tuple | None:
-    """(outline in `crs`, id) of the smallest label at a point given in `crs`; None without one."""
+def label_at(layer: QgsVectorLayer, point: QgsPointXY, crs, project, fits=None) -> tuple | None:
+    """(outline in `crs`, id) of the smallest label at a point given in `crs`; None without one.
+
+    Only labels for which `fits(feature)` is true count.
+    """
     move = QgsCoordinateTransform(crs, layer.crs(), project)
     try:
         spot = move.transform(point)
@@ -237,6 +266,7 @@ def label_at(layer: QgsVectorLayer, point: QgsPointXY, crs, project) -> tuple | 
         here = QgsGeometry.fromPointXY(spot)
         request = QgsFeatureRequest().setFilterRect(around)
         hits = [f for f in layer.getFeatures(request) if f.geometry().intersects(here)]
+        hits = [hit for hit in hits if fits is None or fits(hit)]
         if not hits:
             return None
         feature = min(hits, key=lambda hit: hit.geometry().area())

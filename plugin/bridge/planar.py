@@ -17,6 +17,7 @@ from qgis.core import (
 )
 
 from ..engine.errors import ConcordError
+from .knitting import NEW, knit
 from .shaping import parts_of, valid
 from .text import tr
 
@@ -69,21 +70,55 @@ def settle(layer: QgsVectorLayer, geometry: QgsGeometry, rule: Rule, own=None) -
         shape = _cut_new(shape, near, rule)
         if rule.planar and rule.gap > 0:
             shape = _closed(shape, near, rule.gap)
-    settled.geometry = shape
+    settled.geometry = _knitted(shape, near, rule, settled, before) if rule.planar else shape
+    settled.changed = _changes(near, before)
+    return settled
+
+
+def carve(layer: QgsVectorLayer, shape: QgsGeometry, rule: Rule, only: set | None = None) -> tuple:
+    """(what taking `shape`, in the layer's CRS, off its labels changes, ids that lose area).
+
+    Nothing is written. `only`: ids that may lose area, None for all. With the planar rule what is
+    left shares its vertices with its neighbours, and parts thinner than the gap go too.
+    """
+    shape = valid(shape)
+    near = _neighbours(layer, shape.boundingBox(), rule, None)
+    before, settled, cut = dict(near), Settled(shape), []
+    for number, outline in list(near.items()):
+        if (only is not None and number not in only) or not outline.intersects(shape):
+            continue
+        rest = _thick(valid(outline.difference(shape)), rule)
+        if rest.isNull() or rest.isEmpty():
+            settled.deleted.append(number)
+            del near[number]
+        elif rest.area() < outline.area():
+            near[number] = rest
+        else:
+            continue
+        cut.append(number)
     if rule.planar:
-        settled.geometry = _share_vertices(shape, near)
-    settled.changed = {
+        _knitted(None, near, rule, settled, before)
+    settled.changed = _changes(near, before)
+    return settled, cut
+
+
+def _changes(near: dict, before: dict) -> dict:
+    return {
         number: outline
         for number, outline in near.items()
         if outline is not before[number] and not outline.equals(before[number])
     }
-    return settled
+
+
+def _around(box: QgsRectangle, rule: Rule) -> QgsRectangle:
+    """Where labels matter to an outline in `box`."""
+    around = QgsRectangle(box)
+    around.grow(max(rule.gap * 2, _eps(box) * 100))
+    return around
 
 
 def _neighbours(layer, box: QgsRectangle, rule: Rule, own) -> dict:
-    around = QgsRectangle(box)
-    around.grow(max(rule.gap * 2, _eps(box) * 10))
-    request = QgsFeatureRequest().setFilterRect(around).setNoAttributes()
+    request = QgsFeatureRequest().setFilterRect(_around(box, rule)).setNoAttributes()
     found = {}
     for feature in layer.getFeatures(request):
         if feature.id() != own and feature.hasGeometry():
@@ -155,6 +190,29 @@ def _closed(shape: QgsGeometry, near: dict, gap: float, overlapping: bool = Fals
     return filled if overlapping else valid(filled.difference(old))
 
 
+def _knitted(shape: QgsGeometry | None, near: dict, rule: Rule, settled: Settled, before: dict):
+    """The new outline with shared edges; neighbours in `near` change, or go where none is left."""
+    everything = dict(near) if shape is None else {NEW: shape, **near}
+    if not everything:
+        return shape
+    box = QgsRectangle()
+    for outline in everything.values():
+        box.combineExtentWith(outline.boundingBox())
+    gap = rule.gap if shape is not None else 0.0
+    around = _around(settled.geometry.boundingBox(), rule)
+    known = {(v.x(), v.y()) for outline in before.values() for v in outline.vertices()}
+    found = knit(everything, known, around, _eps(box) * 20, gap, rule.overlap != CUT_OLD)
+    if found is None:
+        return _share_vertices(shape, near) if shape is not None else None
+    for number in list(near):
+        if found[number].isEmpty():
+            settled.deleted.append(number)
+            del near[number]
+        else:
+            near[number] = found[number]
+    return found.get(NEW)
+
+
 def _share_vertices(shape: QgsGeometry, near: dict) -> QgsGeometry:
     """Put every vertex that lies on another's edge into that edge, both ways.
 
@@ -182,7 +240,7 @@ def with_vertices(shape: QgsGeometry, other: QgsGeometry, eps: float) -> tuple:
         spot = QgsPointXY(vertex.x(), vertex.y())
         if (spot.x(), spot.y()) in own or not box.contains(spot):
             continue
-        squared, _, following, _ = result.closestSegmentWithContext(spot)
+        squared, _, following, _ = result.closestSegmentWithContext(spot, 0.0)
         if 0 <= squared <= eps * eps and result.insertVertex(spot.x(), spot.y(), following):
             own.add((spot.x(), spot.y()))
             added += 1

@@ -32,6 +32,7 @@ from .text import tr
 NO_DATA, IGNORE = 0, 255
 SAMPLE = 60_000  # pixels sampled for statistics; more would hold the user interface too long
 INTEGER_TYPES = (Qgis.DataType.Byte, Qgis.DataType.UInt16, Qgis.DataType.Int16)
+HEIGHTS = ("elevation", "surface", "dem", "height", "ndsm")  # what terrain composites end with
 # Dark to light with even steps, readable by colour-blind people (viridis).
 # Never clear to always clear.
 HEAT = ("#a50026", "#f46d43", "#fee08b", "#a6d96a", "#1a9850")
@@ -76,7 +77,13 @@ def composites(layer: QgsRasterLayer) -> list[Composite]:
         Composite(tr("True colour"), ("red", "green", "blue")),
         Composite(tr("Near infrared"), ("nir", "red", "green")),
         Composite(tr("Short-wave infrared"), ("swir16", "nir", "red")),
+        Composite(tr("SAR (VV, VH, ratio)"), ("vv", "vh", "vv_vh")),
         Composite(tr("SAR (VV, VH)"), ("vv", "vh", "vv")),
+        Composite(tr("Principal components"), ("pca_1", "pca_2", "pca_3")),
+        *(
+            Composite(tr("Terrain (hillshade, slope, height)"), ("hillshade", "slope", height))
+            for height in HEIGHTS
+        ),
     )
     found = [item for item in known if set(item.bands) <= set(names)]
     if not found and len(names) >= 3:

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from pathlib import Path
-
 from qgis.core import Qgis, QgsVectorLayer
+from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QLineEdit,
-    QPushButton,
-    QToolButton,
 )
 
 from ..bridge import labels, layers, settings
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from . import annotate_parts
 from .annotate_checkpoint import CheckpointButton
-from .annotate_fields import FieldsBox
-from .annotate_finish import FinishBox
+from .annotate_destination import Destination
 from .annotate_journal import JournalKeeper
+from .annotate_pixels import Pixels
+from .annotate_polygons import Polygons
 from .classes import ClassChooser
-from .keys import PromptKeys, legend
+from .keys import PromptKeys
 from .panel import Panel
 from .prompt_model import good_for, prompt_model_combo
-from .prompt_session import ALGORITHM, BOTH, PromptSession
+from .prompt_session import BOTH, PromptSession
 from .prompt_tool import PromptTool
 from .thumbnails import pictured_choice
-from .widgets import LayerCombo, form, note, row, side_by_side
+from .widgets import LayerCombo, form, row, side_by_side
 
 
 class AnnotatePanel(Panel):
@@ -46,23 +43,19 @@ class AnnotatePanel(Panel):
         self.tool = PromptTool(canvas, self.keys)
         self.session = PromptSession(canvas, self)
         self.journal = JournalKeeper(self)
+        self.polygons, self.pixels = Polygons(self), Pixels(self)
         self._build_labels()
         self._build_image()
-        self._build_buttons()
-        self._build_rest()
-        self._connect(canvas)
+        annotate_parts.add_buttons(self)
+        annotate_parts.add_sections(self)
+        annotate_parts.connect(self, canvas)
 
     def _build_labels(self) -> None:
         column = self.section(tr("Labels"))
         layout = form()
-        self.labels = LayerCombo("polygon")
-        self.new_button = QToolButton()
-        self.new_button.setText(tr("New…"))
-        self.new_button.setToolTip(tr("Make a GeoPackage with the fields a label layer needs"))
-        self.new_button.clicked.connect(self._new_layer)
-        line = side_by_side(self.labels, self.new_button)
-        tip = tr("Accepted proposals are written here, one feature each")
-        row(layout, tr("&Label layer"), line, tip, self.labels)
+        self.destination = Destination(self)
+        self.labels, self.raster = self.destination.labels, self.destination.raster
+        self.destination.add_to(layout)
         self.classes = ClassChooser(self)
         tip = tr("The classes on offer below")
         row(layout, tr("Class &scheme"), self.classes.schemes, tip)
@@ -95,78 +88,6 @@ class AnnotatePanel(Panel):
         column.addLayout(layout)
         column.addWidget(self.preview)
 
-    def _build_buttons(self) -> None:
-        self.start_button = self.step(
-            self.body,
-            tr("Start &prompting"),
-            ALGORITHM,
-            self._need,
-            self.toggle,
-            tr("Turn clicks on the map into prompts"),
-        )
-        self.start_button.setCheckable(True)
-        self.state = note()
-        self.body.addWidget(self.state)
-        self.accept_button = QPushButton(tr("&Accept"))
-        self.accept_button.setToolTip(tr("Write the proposal into the label layer (Enter)"))
-        self.accept_button.clicked.connect(self.accept)
-        self.drop_button = QPushButton(tr("&Drop"))
-        self.drop_button.setToolTip(tr("Forget the prompts of this object (Esc)"))
-        self.drop_button.clicked.connect(self.session.clear)
-        self.keep_button = QPushButton(tr("Save la&bels"))
-        self.keep_button.setToolTip(tr("Write accepted labels into the file; editing goes on"))
-        self.keep_button.clicked.connect(lambda: self._guarded(self.save))
-        self.body.addWidget(side_by_side(self.accept_button, self.drop_button, self.keep_button))
-        self.similar_button = QPushButton(tr("Find similar in view"))
-        self.similar_button.setToolTip(tr("Look for objects like the last ones you accepted"))
-        self.similar_button.clicked.connect(self.session.find_similar)
-        self.all_button = QPushButton(tr("Accept all similar"))
-        self.all_button.setToolTip(tr("Write every similar object that is shown"))
-        self.all_button.clicked.connect(self.accept_all)
-        self.body.addWidget(side_by_side(self.similar_button, self.all_button))
-
-    def _build_rest(self) -> None:
-        column = self.section(tr("Outlines"), collapsed=True)
-        self.finish = FinishBox()
-        column.addWidget(self.finish)
-        column = self.section(tr("Fields"), collapsed=True)
-        self.fields = FieldsBox()
-        self.fields.changed.connect(self.refresh)
-        column.addWidget(self.fields)
-        column = self.section(tr("Keys on the map"))
-        column.addLayout(legend(self.keys))
-
-    def _connect(self, canvas) -> None:
-        self.classes.changed.connect(self._class_changed)
-        self.classes.failed.connect(self.fail)
-        self.labels.layerChanged.connect(self._label_layer_changed)
-        self.image.layerChanged.connect(self._image_changed)
-        self.composite.currentIndexChanged.connect(self._reconfigure)
-        self.model.changed.connect(self._reconfigure)
-        self.tool.clicked.connect(self.session.add_point)
-        self.tool.boxed.connect(self.session.set_box)
-        self.tool.stroked.connect(self.session.add_stroke)
-        self.tool.hovered.connect(self.session.hover)
-        self.tool.left.connect(self.session.leave)
-        self.tool.grown.connect(self.session.grow)
-        self.tool.pointed.connect(self.refine_at)
-        self.tool.similar.connect(self.session.find_similar)
-        self.tool.accepted.connect(self.accept)
-        self.tool.dropped.connect(self.session.clear)
-        self.tool.undone.connect(self.session.undo)
-        self.tool.cycled.connect(self.session.cycle)
-        self.tool.class_picked.connect(self.classes.pick)
-        self.session.changed.connect(self._show_state)
-        self.session.failed.connect(self._prompt_failed)
-        # Closing the panel ends prompting; a tab in front of it does not.
-        self.toggleViewAction().toggled.connect(self._shown)
-        canvas.mapToolSet.connect(self._tool_set)
-        canvas.extentsChanged.connect(self._view_changed)
-        canvas.destinationCrsChanged.connect(self._crs_changed)
-        self._image_changed(self.image.currentLayer())
-        self._label_layer_changed(self.labels.currentLayer())
-        self._class_changed()
-
     # classes
 
     def _class_changed(self) -> None:
@@ -174,15 +95,38 @@ class AnnotatePanel(Panel):
         entry = self.classes.entry
         if entry is not None:
             self.session.recolour(QColor(entry.colour))
+            self.touch.recolour(entry.colour)
         self.refresh()
 
     # layers
 
     def _label_layer_changed(self, layer) -> None:
-        self.classes.set_layer(layer)
         self.fields.set_layer(layer)
         self.journal.set_layer(layer)
+        self._destination_changed()
+
+    def _destination_changed(self, *_) -> None:
+        """Polygons or pixels, or another layer of them."""
+        self.pixels.layer_changed()
+        self.classes.set_layer(self.target_of_labels.layer)
+        for tool in (self.tool, self.touch.tool):
+            tool.takes_undo = self.destination.is_raster
+        if self.touch.tool_on or self.prompting:
+            if self.target_of_labels.problem():
+                self._stop()
+            else:  # not now: the project may just be removing layers
+                QTimer.singleShot(0, self._begin_again)
         self.refresh()
+
+    def _begin_again(self) -> None:
+        on = not self._released and (self.touch.tool_on or self.prompting)
+        if on and not self.target_of_labels.problem():
+            self._guarded(self.target_of_labels.begin)
+
+    def step_back(self, steps: int) -> None:
+        """Undo (1) or redo (-1) one step on a class raster; polygons have QGIS's own undo."""
+        self._guarded(lambda: self.say(self.pixels.step_back(steps)))
+        self._show_state()
 
     def _image_changed(self, layer) -> None:
         self.composite.blockSignals(True)
@@ -215,33 +159,16 @@ class AnnotatePanel(Panel):
         )
         self.refresh()
 
-    def _new_layer(self) -> None:
-        self._guarded(self._ask_for_layer)
-
-    def _ask_for_layer(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, tr("New label layer"), self.target("labels") + ".gpkg", tr("GeoPackage (*.gpkg)")
-        )
-        if path:
-            self.make_label_layer(path if path.endswith(".gpkg") else path + ".gpkg")
-
     def make_label_layer(self, path: str) -> QgsVectorLayer:
         """Make a label layer in the image's CRS, add it and choose it."""
-        image = self.image.currentLayer()
-        crs = image.crs() if image is not None else self.project.crs()
-        context = self.project.transformContext()
-        layer = labels.create_label_layer(path, crs, Path(path).stem, context)
-        layers.style_labels(layer, self.classes.scheme())
-        layers.add_layer(layer, self.project)
-        self.labels.setLayer(layer)
-        return layer
+        return self.polygons.make_layer(path)
 
     # prompting
 
     def _need(self) -> str:
         if self.image.currentLayer() is None:
             return tr("Open an image, or load a scene first.")
-        reason = labels.problem(self.labels.currentLayer())
+        reason = self.target_of_labels.problem()
         if reason:
             return reason
         if self.classes.entry is None:
@@ -250,26 +177,33 @@ class AnnotatePanel(Panel):
 
     def toggle(self) -> None:
         """Start or stop taking prompts from the map."""
-        if self._canvas.mapTool() is self.tool:
+        if self.prompting:
             self._stop()
             return
-        layer = self.labels.currentLayer()
-        self._style_if_plain(layer)
-        self.session.object = labels.next_object(layer)
-        self.iface.setActiveLayer(layer)  # so that Ctrl+Z undoes labels
+        self.target_of_labels.begin()
         self._canvas.setMapTool(self.tool)
         self.session.prepare()
 
+    @property
+    def prompting(self) -> bool:
+        """True while clicks on the map are prompts."""
+        return self._canvas.mapTool() is self.tool
+
+    @property
+    def target_of_labels(self):
+        """What proposals and strokes are written into."""
+        return self.pixels if self.destination.is_raster else self.polygons
+
     def _stop(self) -> None:
-        self._canvas.unsetMapTool(self.tool)
+        self._canvas.unsetMapTool(self._canvas.mapTool())
         self.iface.actionPan().trigger()
 
     def _shown(self, on: bool) -> None:
-        if not on and self._canvas.mapTool() is self.tool:
+        if not on and (self.prompting or self.touch.tool_on):
             self._stop()
 
     def _view_changed(self) -> None:
-        if self._canvas.mapTool() is self.tool:
+        if self.prompting:
             self.session.prepare()
 
     def _preview_toggled(self, on: bool) -> None:
@@ -280,7 +214,8 @@ class AnnotatePanel(Panel):
     def refine_at(self, point) -> None:
         """Take the label at a place of the map as the prompt; accepting replaces its outline."""
         layer = self.labels.currentLayer()
-        if layer is None:
+        if layer is None or self.destination.is_raster:
+            self.say(tr("Only polygons can be refined."))
             return
         crs = self._canvas.mapSettings().destinationCrs()
         found = labels.label_at(layer, point, crs, self.project)
@@ -289,19 +224,13 @@ class AnnotatePanel(Panel):
         else:
             self.session.set_shape(*found)
 
-    def _style_if_plain(self, layer: QgsVectorLayer) -> None:
-        """A layer made before its classes were chosen gets their colours now."""
-        scheme = self.classes.scheme()
-        plain = layers.is_label_layer(layer) and not layers.entries_of_labels(layer)
-        if scheme is not None and plain:
-            layers.style_labels(layer, scheme)
-
     def _tool_set(self, new, _old=None) -> None:
         on = new is self.tool
         self.start_button.setChecked(on)
         self.start_button.setText(tr("Stop &prompting") if on else tr("Start &prompting"))
-        if not on:
+        if not on and new is not self.touch.tool:  # the brush leaves an open proposal alone
             self.session.clear()
+        self.touch.tool_set(new)
         self._show_state()
 
     def _crs_changed(self) -> None:
@@ -313,30 +242,8 @@ class AnnotatePanel(Panel):
         if candidate is None or entry is None:
             self.say(tr("Nothing to accept yet; click an object on the map."))
             return False
-        values = {
-            "class": entry.code,
-            "class_name": entry.name,
-            "source": "prompt",
-            "annotator": self.annotator.text().strip(),
-            "score": candidate.score,
-            "created": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "object": self.session.object,
-            "composite": candidate.composite,
-            "model": candidate.model,
-            "points": self.session.clicks,
-        }
-        layer = self.labels.currentLayer()
         try:
-            labels.accept(
-                layer,
-                candidate.geometry,
-                candidate.crs,
-                values,
-                self.project.transformContext(),
-                self.finish.finish(),
-                self.finish.rule(),
-                self.session.refined,
-            )
+            self.target_of_labels.accept(candidate)
         except ConcordError as error:
             self.fail(str(error))
             return False
@@ -353,13 +260,8 @@ class AnnotatePanel(Panel):
             self.say(tr("Accepted {n} objects.").format(n=count))
 
     def save(self) -> None:
-        """Commit the label layer and stay in edit mode."""
-        layer = self.labels.currentLayer()
-        if layer is None or not layer.isEditable():
-            self.say(tr("Nothing to save."))
-            return
-        labels.save(layer)
-        self.say(tr("Saved {name}.").format(name=layer.name()))
+        """Save the labels and go on with them."""
+        self.target_of_labels.save()
         self._show_state()
 
     def _prompt_failed(self, text: str) -> None:
@@ -376,10 +278,9 @@ class AnnotatePanel(Panel):
         self.drop_button.setEnabled(not session.empty)
         self.all_button.setEnabled(ready and session.alike)
         self.similar_button.setEnabled(bool(session.examples and session.settings))
-        layer = self.labels.currentLayer()
-        self.keep_button.setEnabled(layer is not None and layer.isModified())
-        on = self._canvas.mapTool() is self.tool
-        text = session.describe() if on else ""
+        self.keep_button.setEnabled(self.target_of_labels.modified)
+        self.touch.show_state()
+        text = session.describe() if self.prompting else ""
         self.state.setText(text)
         self.state.setVisible(bool(text))
 
@@ -392,6 +293,8 @@ class AnnotatePanel(Panel):
         self._canvas.destinationCrsChanged.disconnect(self._crs_changed)
         self._canvas.unsetMapTool(self.tool)
         self.tool.deleteLater()  # the canvas owns it and lives on
+        self.touch.release()
+        self.pixels.release()
         self.session.release()
         self.journal.release()
         self.checkpoint.release()

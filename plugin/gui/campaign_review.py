@@ -15,6 +15,7 @@ from . import reports
 from .campaign_decide import Decisions
 from .campaign_views import VoteViews
 from .lists import Table
+from .panel import box_of
 from .plots import Plots
 from .widgets import side_by_side
 
@@ -31,7 +32,7 @@ class ReviewSection(Decisions, QObject):
         self.page = ""
         self.report: dict = {}
         self._column = panel.section(tr("Review"))
-        self.box = self._column.parentWidget()
+        self.box = box_of(self._column)
         self.views = VoteViews(panel.iface)
         self._build_queue()
         self._build_decision()

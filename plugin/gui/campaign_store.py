@@ -14,6 +14,7 @@ from ..bridge.text import tr
 from ..engine.errors import ConcordError
 from .campaign_people import Members
 from .lists import Table
+from .panel import box_of
 from .widgets import choice, form, note, row, side_by_side
 
 REMEMBERED = "campaigns"
@@ -44,7 +45,7 @@ class StoreSection(Members, QObject):
         self.calls.lost.connect(self._lost)
         self.calls.waiting.connect(self._waiting)
         column = panel.section(tr("Campaign"))
-        self.box = column.parentWidget()
+        self.box = box_of(column)
         layout = form()
         self.combo = choice()
         self.combo.activated.connect(lambda _index: self._chosen())

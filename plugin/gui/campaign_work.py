@@ -9,6 +9,7 @@ from qgis.PyQt.QtWidgets import QLineEdit, QPushButton, QSlider
 from ..bridge import settings
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .panel import box_of
 from .widgets import choice, form, note, row, side_by_side
 
 FLAGS = (
@@ -31,7 +32,7 @@ class WorkSection(QObject):
         self._layer_id = ""
         self.seconds = 0.0
         self._group = panel.section(tr("My work"))
-        self.box = self._group.parentWidget()
+        self.box = box_of(self._group)
         self._build()
         self._clock = QTimer(self)
         self._clock.setInterval(1000)

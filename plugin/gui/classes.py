@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsVectorLayer
+from qgis.core import QgsMapLayer, QgsRasterLayer
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QIcon, QPixmap
 
@@ -31,7 +31,7 @@ class ClassChooser(QObject):
         super().__init__(parent)
         self.schemes = taxonomy_combo()
         self.combo = choice()
-        self._layer: QgsVectorLayer | None = None
+        self._layer: QgsMapLayer | None = None
         self.schemes.reload(str(settings.value(REMEMBERED, "")))
         self.schemes.changed.connect(self._scheme_changed)
         self.combo.currentIndexChanged.connect(lambda _index: self.changed.emit())
@@ -42,12 +42,17 @@ class ClassChooser(QObject):
         """The chosen class."""
         return self.combo.currentData()
 
+    @property
+    def entries(self) -> list:
+        """All classes on offer."""
+        return [self.combo.itemData(index) for index in range(self.combo.count())]
+
     def scheme(self):
         """The chosen Taxonomy, None for the layer's own classes. Raises ConcordError."""
         name = self.schemes.value()
         return taxonomies.load(name) if name else None
 
-    def set_layer(self, layer: QgsVectorLayer | None) -> None:
+    def set_layer(self, layer: QgsMapLayer | None) -> None:
         """The label layer whose classes serve when no scheme is chosen."""
         self._layer = layer
         if not self.schemes.value():
@@ -65,6 +70,8 @@ class ClassChooser(QObject):
             scheme = self.scheme()
             if scheme is not None:
                 entries = layers.class_entries(None, scheme)
+            elif isinstance(self._layer, QgsRasterLayer):
+                entries = layers.class_entries(self._layer)
             elif self._layer is not None:
                 entries = layers.entries_of_labels(self._layer)
         except ConcordError as error:

@@ -25,6 +25,17 @@ ACTIONS = (
     ("shrink", "shrink the proposal", "-"),
     ("refine", "refine the label under the mouse", "R"),
     ("similar", "find similar objects in the view", "F"),
+    ("prompts", "back to prompts", "P"),
+    ("brush", "brush: paint labels", "B"),
+    ("eraser", "eraser: take away from labels", "E"),
+    ("fill", "fill a region of the class raster", "G"),
+    ("split", "split labels", "S"),
+    ("reshape", "reshape a label", "H"),
+    ("merge", "merge the selected labels", "M"),
+    ("larger", "larger brush", "]"),
+    ("smaller", "smaller brush", "["),
+    ("unpaint", "undo painting on a class raster", "Ctrl+Z"),
+    ("repaint", "redo it", "Ctrl+Shift+Z"),
     *((f"class{n}", f"choose class {n}", str(n)) for n in range(1, 10)),
 )
 MOUSE = (

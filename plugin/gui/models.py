@@ -14,7 +14,7 @@ from . import reports
 from .lists import Table, VerdictList, lines_high
 from .models_card import CardForm
 from .models_live import LiveMap
-from .models_train import TrainPage, inside
+from .models_train import TrainPage
 from .panel import Panel
 from .runner import Outcome
 from .widgets import ExtentChooser, LayerCombo, PathCombo, choice, form, note, row
@@ -44,7 +44,7 @@ class ModelsPanel(Panel):
     _live: LiveMap | None = None
 
     def build(self) -> None:
-        column = inside(self.section(tr("Model and layer")))
+        column = self.section(tr("Model and layer"))
         layout = form()
         self.model = model_combo()
         self.model.changed.connect(self._chosen)
@@ -84,7 +84,7 @@ class ModelsPanel(Panel):
         self._build_run()
 
     def _build_run(self) -> None:
-        column = inside(self.section(tr("Run")))
+        column = self.section(tr("Run"))
         layout = form()
         self.extent = ExtentChooser(self.iface.mapCanvas())
         self.extent.changed.connect(self.refresh)

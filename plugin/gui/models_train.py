@@ -7,7 +7,7 @@ from pathlib import Path
 from qgis.core import QgsMapLayerProxyModel, QgsVectorLayer
 from qgis.gui import QgsCheckableComboBox, QgsFieldComboBox
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QPushButton
 
 from ..bridge import layers, settings
 from ..bridge.text import tr
@@ -26,23 +26,13 @@ METHODS = (
 TEXTURES = (("5;9", "5 and 9 pixels"), ("5", "5 pixels"), ("", "Single pixels only"))
 
 
-def inside(column: QVBoxLayout) -> QVBoxLayout:
-    """A column in a widget of its own: QGIS shows a group's own children when it is unfolded,
-    those too that the panel had hidden."""
-    holder = QWidget()
-    inner = QVBoxLayout(holder)
-    inner.setContentsMargins(0, 0, 0, 0)
-    column.addWidget(holder)
-    return inner
-
-
 class TrainPage:
     """Runs `concord:trainclassifier` for a Models panel and puts its model on the list."""
 
     def __init__(self, panel):
         self.panel = panel
         self._bands = None
-        column = inside(panel.section(tr("Train your own"), collapsed=True))
+        column = panel.section(tr("Train your own"), collapsed=True)
         layout = form()
         self.labels = LayerCombo("polygon")
         kinds = QgsMapLayerProxyModel.Filter

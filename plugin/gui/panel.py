@@ -36,6 +36,11 @@ class Step:
     tip: str
 
 
+def box_of(column: QVBoxLayout) -> QgsCollapsibleGroupBox:
+    """The group that a section's column stands in."""
+    return column.parentWidget().parentWidget()
+
+
 class Panel(QgsDockWidget):
     """Subclasses set the four names and fill `build`; they never touch a worker thread."""
 
@@ -124,7 +129,11 @@ class Panel(QgsDockWidget):
         """A titled group that can be folded; returns its column."""
         box = QgsCollapsibleGroupBox(title)
         box.setSaveCollapsedState(False)
-        column = QVBoxLayout(box)
+        # Unfolding shows all children of the group itself, those too that the panel had hidden.
+        holder = QWidget(box)
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        QVBoxLayout(box).addWidget(holder)
         self.body.addWidget(box)
         box.setCollapsed(collapsed)
         return column
@@ -171,7 +180,8 @@ class Panel(QgsDockWidget):
             step.button.setToolTip(reason or step.tip)
             step.says.setText(reason)
             step.says.setVisible(bool(reason) and reason not in said)
-            said.add(reason)
+            if step.says.isVisibleTo(self):  # in a folded section nobody reads it
+                said.add(reason)
         chosen = settings.chosen_folder(self.project)
         if self.folder.filePath() != chosen:
             self.folder.setFilePath(chosen)

@@ -1,4 +1,4 @@
-"""The prompts of one object and the proposals they bring, shown on the canvas."""
+"""The prompts of one object, and asking for what they mean."""
 
 from __future__ import annotations
 
@@ -6,64 +6,37 @@ import time
 from dataclasses import replace
 
 from qgis.core import (
-    QgsCoordinateReferenceSystem,
     QgsCsException,
     QgsGeometry,
     QgsPointXY,
     QgsRectangle,
 )
 from qgis.gui import QgsMapCanvas
-from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
-from qgis.PyQt.QtGui import QColor
+from qgis.PyQt.QtCore import QObject
 
 from ..bridge import capture, prompt_jobs
-from ..bridge.prompting import PromptWorker
 from ..bridge.text import tr
-from .prompt_list import Candidate, PromptList
-from .prompt_marks import PROPOSED, PromptMarks
-from .prompt_question import asked, on_canvas, seen
+from .prompt_answers import PromptAnswers
+from .prompt_question import asked, seen
 from .prompt_tool import ADD
 
 ALGORITHM = "concord:segmentprompts"
-IDLE = 400  # ms without a question before the next tile of the view is prepared
 ASKED = ("prompt", "outline", "similar")  # what the user waits for
 EXAMPLES = 5  # the last ones accepted count
 BOTH = "|"  # between two composites that are tried together
 
 
-class PromptSession(QObject):
-    """Collects prompts in the canvas CRS, asks for masks in the background, drops stale answers.
-
-    `settings` is {IMAGE: layer, MODEL: text, BANDS: text}; empty while nothing can be asked.
-    """
-
-    changed = pyqtSignal()
-    failed = pyqtSignal(str)
-    answered = pyqtSignal(float)  # seconds from the question to the mask on the canvas
+class PromptSession(PromptAnswers):
+    """Collects prompts in the canvas CRS and asks for masks in the background."""
 
     def __init__(self, canvas: QgsMapCanvas, parent: QObject | None = None):
-        super().__init__(parent)
-        self.canvas = canvas
-        self.runner = PromptWorker(self)
-        self.marks = PromptMarks(canvas)
+        super().__init__(canvas, parent)
         self.object = 1
-        self.settings: dict = {}
         self.refined = None  # id of the label whose outline is being refined
-        self.prompts = PromptList()
-        self._turn = self._hover_turn = 0  # answers to an earlier turn are stale
-        self._pending = False
-        self._asked = 0.0
         self.examples: list = []  # answers that were accepted, to find similar objects
-        self.candidates: list[Candidate] = []
-        self._chosen = 0
         self._grow = 0
         self.preview = True
-        self._idle = QTimer(self)
-        self._idle.setSingleShot(True)
-        self._idle.setInterval(IDLE)
         self._idle.timeout.connect(self._prepare)
-        self.runner.done.connect(self._done)
-        self.runner.failed.connect(self._failed)
 
     # prompts
 
@@ -137,15 +110,6 @@ class PromptSession(QObject):
 
     # proposals
 
-    @property
-    def busy(self) -> bool:
-        return self._pending
-
-    @property
-    def chosen(self) -> Candidate | None:
-        """The candidate that is shown."""
-        return self.candidates[self._chosen] if self.candidates else None
-
     def describe(self) -> str:
         """Where the object stands, in one line."""
         if self.empty:
@@ -164,13 +128,6 @@ class PromptSession(QObject):
         elif not self.prompts.usable and not self.alike:
             parts.append(tr("add a point inside the object"))
         return " · ".join(parts)
-
-    def cycle(self, step: int) -> None:
-        """Show the next candidate for the same object."""
-        if len(self.candidates) > 1:
-            self._chosen = (self._chosen + step) % len(self.candidates)
-            self._draw()
-            self.changed.emit()
 
     def grow(self, step: int) -> None:
         """Push the border of the candidates outwards, or pull it inwards, by pixels."""
@@ -256,11 +213,6 @@ class PromptSession(QObject):
         else:
             self.next_object()
 
-    @property
-    def alike(self) -> bool:
-        """True while the candidates are similar objects, one each, and not views of one."""
-        return self.prompts.alike
-
     def hover(self, point: QgsPointXY) -> None:
         """Show what a click at `point` would give, when its place is prepared."""
         if not self.preview or not self.settings or not self.empty:
@@ -291,103 +243,3 @@ class PromptSession(QObject):
         except QgsCsException:
             return
         self._post("encode", lambda desk: prompt_jobs.encoded(desk, bounds, scale))
-
-    # answers
-
-    def _done(self, kind: str, turn: int, result) -> None:
-        if kind == "hover":
-            if turn == self._hover_turn and self.empty and self.settings:
-                self.marks.show_preview(self._shown(result, self._image_crs()))
-            return
-        if kind == "encode":
-            if result:
-                self._idle.start()  # there may be another tile
-            return
-        if turn != self._turn or not self.settings:
-            return
-        self._pending = False
-        if kind == "prompt":
-            self._take(result)
-        elif kind == "outline":
-            self.candidates = [
-                replace(candidate, geometry=capture.geometry_of(shapes))
-                for candidate, shapes in zip(self.candidates, result)
-            ]
-        elif kind == "similar":
-            self._liken(result)
-        self._draw()
-        self.changed.emit()
-        if kind == "prompt":
-            self.answered.emit(time.monotonic() - self._asked)
-        self._idle.start()
-
-    def _take(self, result) -> None:
-        self._put(result)
-        if not self.candidates:
-            self.failed.emit(tr("No object there; move the point or draw a box."))
-
-    def _liken(self, result) -> None:
-        self._put(result)
-        if self.candidates:
-            self.prompts.add("similar", len(self.candidates))
-        else:
-            self.failed.emit(tr("Nothing similar in the view; accept more examples."))
-
-    def _put(self, result) -> None:
-        crs = self._image_crs()
-        self._chosen, self.candidates = 0, []
-        for answer, shapes, text, model in result:
-            if shapes:
-                shape = capture.geometry_of(shapes)
-                self.candidates.append(Candidate(shape, crs, answer.score, answer, text, model))
-
-    def _image_crs(self) -> QgsCoordinateReferenceSystem:
-        return self.settings["IMAGE"].crs()
-
-    def _failed(self, kind: str, turn: int, text: str) -> None:
-        if kind in ("prompt", "similar") and turn == self._turn:
-            self._fail(text)
-
-    def _fail(self, text: str) -> None:
-        self._pending = False
-        self.candidates, self._chosen = [], 0
-        self.failed.emit(text)
-        self._draw()
-        self.changed.emit()
-
-    # drawing
-
-    def _shown(self, shapes, crs) -> QgsGeometry | None:
-        if not shapes:
-            return None
-        return self._on_canvas(capture.geometry_of(shapes), crs)
-
-    def _on_canvas(self, geometry: QgsGeometry, crs) -> QgsGeometry | None:
-        try:
-            return on_canvas(self.canvas, geometry, crs)
-        except QgsCsException:
-            self.failed.emit(tr("The proposal cannot be shown in the CRS of the map."))
-            return None
-
-    def _draw(self) -> None:
-        shown = self.chosen and self._on_canvas(self.chosen.geometry, self.chosen.crs)
-        others = [c for c in self.candidates if c is not self.chosen] if self.alike else []
-        others = [self._on_canvas(other.geometry, other.crs) for other in others]
-        self.marks.draw(self.points, self.box, self.prompts.shape, shown, others)
-
-    def recolour(self, colour: QColor) -> None:
-        """Show the proposal in the colour of its class."""
-        self.marks.colour = QColor(colour or PROPOSED)
-        self._draw()
-
-    def release(self) -> None:
-        """Take everything off the canvas and stop."""
-        self._idle.stop()
-        self.settings = {}
-        self.prompts.clear()
-        self.candidates = []
-        self._turn += 1
-        self._hover_turn += 1
-        self._pending = False
-        self.runner.release()
-        self.marks.clear()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from qgis.core import QgsPointXY, QgsRectangle, QgsWkbTypes
-from qgis.gui import QgsMapCanvas, QgsMapMouseEvent, QgsMapTool, QgsRubberBand
-from qgis.PyQt.QtCore import QEvent, QPoint, Qt, pyqtSignal
+from qgis.gui import QgsMapCanvas, QgsMapMouseEvent, QgsRubberBand
+from qgis.PyQt.QtCore import QPoint, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import QApplication
 
 from ..bridge.text import tr
+from .keyed_tool import KeyedTool
 from .keys import PromptKeys
 
 ADD, REMOVE = 1, 0
@@ -18,7 +19,7 @@ SHIFT = Qt.KeyboardModifier.ShiftModifier
 ALT = Qt.KeyboardModifier.AltModifier
 
 
-class PromptTool(QgsMapTool):
+class PromptTool(KeyedTool):
     """Left click adds, right click removes, left drag makes a box, Shift and drag a stroke.
 
     Keys steer the proposal; what a key means is PromptKeys'. All coordinates are in the canvas CRS.
@@ -29,74 +30,32 @@ class PromptTool(QgsMapTool):
     stroked = pyqtSignal(list)
     pointed = pyqtSignal(QgsPointXY)
     hovered = pyqtSignal(QgsPointXY)
-    left = pyqtSignal()
     accepted = pyqtSignal()
     dropped = pyqtSignal()
     undone = pyqtSignal()
     cycled = pyqtSignal(int)
     grown = pyqtSignal(int)
     similar = pyqtSignal()
-    class_picked = pyqtSignal(int)
 
     def __init__(self, canvas: QgsMapCanvas, keys: PromptKeys | None = None):
-        super().__init__(canvas)
+        super().__init__(canvas, keys)
         self.setToolName(tr("Concord prompts"))
-        self.setCursor(Qt.CursorShape.CrossCursor)
-        self.keys = keys or PromptKeys(self)
         self._pressed: QPoint | None = None
         self._stroke: list[QPoint] | None = None
         self._band: QgsRubberBand | None = None
-        self._here: QgsPointXY | None = None
-        self._does = {
-            "accept": self.accepted.emit,
-            "drop": self._escape,
-            "undo": self.undone.emit,
-            "next": lambda: self.cycled.emit(1),
-            "previous": lambda: self.cycled.emit(-1),
-            "grow": lambda: self.grown.emit(1),
-            "shrink": lambda: self.grown.emit(-1),
-            "refine": self._refine,
-            "similar": self.similar.emit,
-        }
-
-    def flags(self):
-        return QgsMapTool.Flag.EditTool
-
-    def activate(self) -> None:
-        super().activate()
-        # Tab would move the focus, and shortcuts of the window would take Esc and the digits.
-        self.canvas().installEventFilter(self)
-        self.canvas().viewport().installEventFilter(self)
-        self.canvas().setFocus()
-
-    def deactivate(self) -> None:
-        self.canvas().removeEventFilter(self)
-        self.canvas().viewport().removeEventFilter(self)
-        self._forget_drag()
-        self.left.emit()
-        super().deactivate()
-
-    def eventFilter(self, watched, event) -> bool:  # noqa: N802 (Qt's name)
-        kind = event.type()
-        if kind == QEvent.Type.Leave:
-            self._here = None
-            self.left.emit()
-        elif kind == QEvent.Type.ShortcutOverride and self._action(event) is not None:
-            event.accept()
-            return True
-        elif kind == QEvent.Type.KeyPress:
-            action = self._action(event)
-            if action is not None:
-                action()
-                return True
-        return False
-
-    def _action(self, event):
-        """What a key stands for, or None."""
-        name = self.keys.name_of(event)
-        if name.startswith("class"):
-            return lambda: self.class_picked.emit(int(name[5:]))
-        return self._does.get(name)
+        self._does.update(
+            {
+                "accept": self.accepted.emit,
+                "drop": self._escape,
+                "undo": self.undone.emit,
+                "next": lambda: self.cycled.emit(1),
+                "previous": lambda: self.cycled.emit(-1),
+                "grow": lambda: self.grown.emit(1),
+                "shrink": lambda: self.grown.emit(-1),
+                "refine": self._refine,
+                "similar": self.similar.emit,
+            }
+        )
 
     def _escape(self) -> None:
         if self._pressed is not None:

@@ -15,7 +15,7 @@ from ..bridge.text import tr
 from ..engine import taxonomy as taxonomies
 from . import reports
 from .lists import Table
-from .panel import Panel
+from .panel import Panel, box_of
 from .review import ReviewQueue
 from .runner import Outcome
 from .widgets import LayerCombo, choice, form, note, row, taxonomy_combo
@@ -112,7 +112,7 @@ class RefinePanel(Panel):
 
     def _build_result(self) -> None:
         self.results = self.section(tr("Result"))
-        self.results.parentWidget().hide()
+        box_of(self.results).hide()
         self.numbers = note()
         self.results.addWidget(self.numbers)
         self.changes = Table([tr("From"), tr("To"), tr("Pixels")])
@@ -211,7 +211,7 @@ class RefinePanel(Panel):
             proposals = layers.add_vector(outcome.results["PROPOSALS"], title, self.project)
             entries = layers.class_entries(labels, scheme)
             style_proposals(proposals, {e.code: e.colour for e in entries})
-            self.review_column.parentWidget().setCollapsed(False)
+            box_of(self.review_column).setCollapsed(False)
             self.review.start(proposals, labels, after, image)
             self.show_report(reports.of(outcome))
             self._report_path = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
@@ -228,7 +228,7 @@ class RefinePanel(Panel):
             )
             + (" " + report["noise"]["reason"] if report.get("noise") else "")
         )
-        self.results.parentWidget().show()
+        box_of(self.results).show()
         transitions = sorted(report.get("transitions", []), key=lambda t: -t.get("pixels", 0))
         self.changes.fill(
             [

@@ -15,7 +15,7 @@ from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QLabel
 
 from concord.plugin.gui.annotate import AnnotatePanel
-from concord.plugin.gui.prompt_session import Candidate
+from concord.plugin.gui.prompt_list import Candidate
 from tests.gui.conftest import LEFT, PIXEL, TOP
 
 NONE = Qt.KeyboardModifier.NoModifier

@@ -79,7 +79,7 @@ def test_fields_that_the_layer_lacks_are_skipped(qgis_app):
 
 def test_failure_destroys_the_edit_command(layer, monkeypatch):
     monkeypatch.setattr(layer, "addFeature", lambda feature: False)
-    with pytest.raises(ConcordError, match="did not take the proposal"):
+    with pytest.raises(ConcordError, match="did not take the change"):
         labels.accept(layer, SQUARE, UTM, values(), CONTEXT)
     assert not layer.isEditCommandActive()
     assert layer.undoStack().count() == 0 and layer.featureCount() == 0

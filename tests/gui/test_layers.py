@@ -38,6 +38,20 @@ def test_composites_by_name(image):
     assert layers.band_names(image) == ["blue", "green", "red", "nir"]
 
 
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (("elevation", "slope", "hillshade"), "Terrain (hillshade, slope, height)"),
+        (("pca_1", "pca_2", "pca_3"), "Principal components"),
+        (("vv", "vh", "vv_vh"), "SAR (VV, VH, ratio)"),
+    ],
+)
+def test_composites_of_derived_bands(tmp_path, qgis_app, names, title):
+    path = write_raster(tmp_path / "derived.tif", np.zeros((3, 8, 8)), names)
+    (first, *_) = layers.composites(QgsRasterLayer(path, "derived"))
+    assert first.title == title and set(first.bands) == set(names)
+
+
 def test_classes_without_a_table_are_named_by_code(class_path, qgis_new_project):
     layer = layers.add_raster(class_path, "Map", "classes", QgsProject.instance())
     assert isinstance(layer.renderer(), QgsPalettedRasterRenderer)

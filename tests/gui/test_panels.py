@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from osgeo import gdal
 from qgis.core import QgsProject, QgsRasterLayer
-from qgis.PyQt.QtWidgets import QAbstractButton, QLabel
+from qgis.gui import QgsCollapsibleGroupBox
+from qgis.PyQt.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from concord.plugin.gui.annotate import AnnotatePanel
 from concord.plugin.gui.campaign import CampaignPanel
@@ -224,3 +225,19 @@ def test_every_mnemonic_leads_somewhere_and_to_one_place(open_panel, kind):
     texts += [button.text() for button in panel.findChildren(QAbstractButton)]
     letters = [text[text.index("&") + 1].lower() for text in texts if "&" in text]
     assert letters and len(letters) == len(set(letters)), sorted(texts)
+
+
+@pytest.mark.parametrize(
+    "kind", [ScenePanel, AnnotatePanel, RefinePanel, ModelsPanel, CampaignPanel]
+)
+def test_folding_and_unfolding_shows_nothing_that_was_hidden(open_panel, kind):
+    panel = open_panel(kind)
+    folded = [box for box in panel.findChildren(QgsCollapsibleGroupBox) if box.isCollapsed()]
+    for box in folded:
+        box.setCollapsed(False)
+    before = {w for w in panel.findChildren(QWidget) if w.isVisibleTo(panel)}
+    for box in panel.findChildren(QgsCollapsibleGroupBox):
+        box.setCollapsed(True)
+        box.setCollapsed(False)
+    after = {w for w in panel.findChildren(QWidget) if w.isVisibleTo(panel)}
+    assert before == after

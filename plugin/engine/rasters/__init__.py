@@ -13,15 +13,18 @@ from .environment import (
 )
 from .hdf import HdfCube, hdf_tags
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
+from .sparse import EMPTY, SparseCodes, overlay_vrt
 from .stacking import StackBand, write_stack
 from .vectors import burn, polygons
 from .writing import Writer, encode, png, write
 
 __all__ = [
+    "EMPTY",
     "BandInfo",
     "HdfCube",
     "Raster",
     "RasterInfo",
+    "SparseCodes",
     "StackBand",
     "Writer",
     "bounds_on",
@@ -33,6 +36,7 @@ __all__ = [
     "hdf_tags",
     "info",
     "metres_per_pixel",
+    "overlay_vrt",
     "png",
     "polygons",
     "read",

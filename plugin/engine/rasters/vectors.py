@@ -18,11 +18,21 @@ def polygons(codes: np.ndarray, grid: Grid, mask: np.ndarray | None = None):
 
 
 @in_environment
-def burn(shapes, grid: Grid, dtype: str = "uint8", fill: int = 0) -> np.ndarray:
-    """Rasterise (GeoJSON geometry, value) pairs by pixel centre; later ones win."""
+def burn(
+    shapes, grid: Grid, dtype: str = "uint8", fill: int = 0, touched: bool = False
+) -> np.ndarray:
+    """Rasterise (GeoJSON geometry, value) pairs; later ones win.
+
+    A pixel counts when its centre lies inside; with ``touched`` when any of it does.
+    """
     shapes = list(shapes)
     if not shapes:
         return np.full((grid.height, grid.width), fill, dtype)
     return rasterio.features.rasterize(
-        shapes, (grid.height, grid.width), fill, transform=affine(grid.transform), dtype=dtype
+        shapes,
+        (grid.height, grid.width),
+        fill,
+        transform=affine(grid.transform),
+        dtype=dtype,
+        all_touched=touched,
     )

@@ -1,0 +1,225 @@
+"""Labels as pixels: prompts, brush and fill painted over a class raster, which stays as it is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+from qgis.core import QgsGeometry, QgsProject, QgsRasterLayer
+from qgis.PyQt.QtCore import QTimer
+
+from ..bridge import layers, painting
+from ..bridge.planar import CUT_NEW
+from ..bridge.shaping import finished
+from ..bridge.text import tr
+from ..engine.errors import ConcordError
+
+ALGORITHM = "concord:applypainting"
+NO_DATA = 0
+
+
+class Pixels:
+    """Writes into the painting on the panel's class raster; every call is one step of it."""
+
+    RASTER = True
+
+    def __init__(self, panel):
+        self._panel = panel
+        self._painting = None
+        self._shown = self._below = ""  # ids of the layer that shows it and of the map's own
+        self._saving = False
+        self._leaving: list = []  # (layer id, the map's, painting) that go in a moment
+
+    @property
+    def layer(self) -> QgsRasterLayer | None:
+        return self._panel.raster.currentLayer()
+
+    @property
+    def modified(self) -> bool:
+        return self._painting is not None and self._painting.modified
+
+    def problem(self) -> str:
+        """Why nothing can be written, or an empty string."""
+        return painting.problem(self.layer)
+
+    def begin(self) -> None:
+        """Open the painting on the chosen raster, with what an earlier session left of it."""
+        from ..engine.paint.painting import Painting
+
+        self._let_go()
+        panel, path = self._panel, painting.path_of(self.layer)
+        if self._painting is None or self._painting.labels != path:
+            self.release()
+            self._painting = Painting(path, painting.folder_for(path, panel.project))
+            if self._painting.modified:
+                text = tr("{n} painted steps that were not saved are back.")
+                panel.say(text.format(n=self._painting.journal.place))
+        shown = painting.show(self._painting.vrt, self.layer, panel.classes.entries, panel.project)
+        self._shown, self._below = shown.id(), self.layer.id()
+
+    def layer_changed(self) -> None:
+        """Another raster was chosen; what is painted on the old one stays on disk."""
+        here = self.layer if self._panel.destination.is_raster else None
+        if self._painting is not None and here is not None:
+            if painting.path_of(here) == self._painting.labels:
+                return
+        self.release()
+
+    # writing
+
+    def _told(self, title: str, entry) -> dict:
+        return {
+            "title": title,
+            "name": entry.name if entry is not None else "",
+            "colour": entry.colour.name() if entry is not None else "",
+            "by": self._panel.annotator.text().strip(),
+            "at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
+    def _ready(self):
+        if self._saving:
+            raise ConcordError(tr("The map is being saved; go on in a moment."))
+        if self._painting is None or self._panel.project.mapLayer(self._shown) is None:
+            self.begin()
+        entry = self._panel.classes.entry
+        if entry is None:
+            raise ConcordError(tr("Choose a class scheme, so that there is a class to give."))
+        if not 0 < entry.code < 255:
+            raise ConcordError(
+                tr("{name} has the code {code}; a class raster takes 1 to 254.").format(
+                    name=entry.name, code=entry.code
+                )
+            )
+        return entry
+
+    def _wrote(self, count: int, name: str) -> str:
+        shown = self._panel.project.mapLayer(self._shown)
+        if shown is not None:
+            painting.refresh(shown)
+        return tr("{n} pixels are {name} now.").format(n=count, name=name)
+
+    def accept(self, candidate) -> None:
+        """Paint the proposal. Raises ConcordError; nothing is painted then."""
+        panel, entry = self._panel, self._ready()
+        shape = painting.moved(candidate.geometry, candidate.crs, self.layer, panel.project)
+        shape = finished(shape, panel.finish.finish())
+        told = {
+            "model": candidate.model,
+            "composite": candidate.composite,
+            "points": panel.session.clicks,
+            "score": candidate.score,
+        }
+        crs = self.layer.crs()
+        count = self._painting.paint(
+            painting.plain(shape, crs, self.layer, panel.project),
+            entry.code,
+            {**self._told("prompt", entry), **told},
+            self._free(),
+        )
+        if not count:
+            raise ConcordError(tr("The proposal changes no pixel; there are labels already."))
+        self._wrote(count, entry.name)
+
+    def _free(self) -> bool:
+        return self._panel.finish.rule().overlap == CUT_NEW
+
+    def paint(self, way, stroke, erase: bool, _extend: bool) -> str:
+        """Paint one stroke, given in the canvas CRS; what was done in words.
+
+        Raises:
+            ConcordError: the stroke cannot be painted; nothing is.
+        """
+        panel, entry = self._panel, self._ready()
+        crs = panel._canvas.mapSettings().destinationCrs()
+        shapes = painting.plain(stroke, crs, self.layer, panel.project)
+        (line,) = painting.plain(way, crs, self.layer, panel.project)
+        code = NO_DATA if erase else entry.code
+        told = self._told("eraser", None) if erase else self._told("brush", entry)
+        free = self._free() and not erase
+        count = self._painting.paint(shapes, code, told, free, line)
+        if not count:
+            return tr("No pixel changed.")
+        return self._wrote(count, tr("without a label") if erase else entry.name)
+
+    def fill(self, spot) -> str:
+        """Give the region at a place of the canvas the chosen class; what was done in words."""
+        panel, entry = self._panel, self._ready()
+        crs = panel._canvas.mapSettings().destinationCrs()
+        place = QgsGeometry.fromPointXY(spot)
+        point = painting.moved(place, crs, self.layer, panel.project).asPoint()
+        count = self._painting.fill(point.x(), point.y(), entry.code, self._told("fill", entry))
+        return self._wrote(count, entry.name) if count else tr("No pixel changed.")
+
+    def step_back(self, steps: int) -> str:
+        """Undo (1) or redo (-1) one step; what was done in words."""
+        if self._painting is None or self._saving:
+            return tr("Nothing is painted yet.")
+        step = self._painting.undo() if steps > 0 else self._painting.redo()
+        if step is None:
+            return tr("Nothing to undo.") if steps > 0 else tr("Nothing to redo.")
+        self._wrote(0, "")
+        text = tr("Undone: {what}.") if steps > 0 else tr("Done again: {what}.")
+        return text.format(what=step.told.get("title", ""))
+
+    # saving
+
+    def save(self) -> None:
+        """Write the painted map as a new GeoTIFF and go on with that one."""
+        panel = self._panel
+        if not self.modified:
+            panel.say(tr("Nothing to save."))
+            return
+        below, labels = self.layer, self._painting.labels
+        output = panel.target(f"{Path(labels).stem}-painted") + ".tif"
+        self._saving = True
+        parameters = {
+            "LABELS": labels,
+            "PAINTING": str(self._painting.journal.path),
+            "OUTPUT": output,
+        }
+        panel.launch(
+            ALGORITHM, parameters, lambda outcome: self._saved(output, below), self._not_saved
+        )
+        panel.runner.ended.connect(self._ended)
+
+    def _ended(self, _outcome) -> None:
+        self._panel.runner.ended.disconnect(self._ended)
+        self._not_saved()
+
+    def _not_saved(self) -> None:
+        self._saving = False
+
+    def _saved(self, output: str, below) -> None:
+        panel = self._panel
+        self._saving = False
+        self._remove()
+        name = tr("{name} painted").format(name=below.name())
+        layer = layers.add_raster(output, name, "classes", panel.project)
+        panel.raster.setLayer(layer)
+        panel.say(tr("Saved {path}.").format(path=output))
+        panel._show_state()
+
+    def _remove(self) -> None:
+        """Take the painting off the map and off the disk, a moment later: when the project is just
+        removing layers, to remove another one would crash QGIS."""
+        self._leaving.append((self._shown, self._below, self._painting))
+        self._painting, self._shown = None, ""
+        QTimer.singleShot(0, self._let_go)
+
+    def _let_go(self) -> None:
+        project = QgsProject.instance()  # the panel may be gone already
+        while self._leaving:
+            shown, below, done = self._leaving.pop()
+            painting.set_visible(below, True, project)
+            if project.mapLayer(shown) is not None:
+                project.removeMapLayer(shown)
+            done.forget()
+
+    def release(self) -> None:
+        """Close the painting; what is not saved stays in its journal."""
+        if self._painting is not None:
+            if not self._painting.modified:
+                self._remove()
+                return
+            self._painting.close()
+        self._painting, self._shown = None, ""
