@@ -80,12 +80,12 @@ class AnnotatePanel(Panel):
         self.checkpoint = CheckpointButton(self)
         line = side_by_side(self.model, self.checkpoint)
         row(layout, tr("&Model"), line, tr("What answers your clicks"), self.model)
-        layout.addRow("", good_for(self.model))
         self.preview = QCheckBox(tr("Show what a click would give"))
         self.preview.setToolTip(tr("Works where the map was prepared, a moment after it stands"))
         self.preview.setChecked(str(settings.value("preview", "true")).lower() == "true")
         self.preview.toggled.connect(self._preview_toggled)
         column.addLayout(layout)
+        column.addWidget(good_for(self.model))  # in the form a wrapped line takes too much room
         column.addWidget(self.preview)
 
     # classes

@@ -88,6 +88,11 @@ class RefinePanel(Panel):
         row(layout, tr("&Engine"), self.engine, tr("How neighbouring pixels are brought together"))
         self.explained = note()
         layout.addRow(self.explained)
+        self.judge = choice()
+        for title, key in ((tr("A bundled one that fits"), "auto"), (tr("None"), "none")):
+            self.judge.addItem(title, key)
+        tip = tr("A trained model that the automatic engine asks where errors are no mere noise")
+        row(layout, tr("As&k a model"), self.judge, tip)
         self.unsure = QgsCheckableComboBox()
         self.unsure.setDefaultText(tr("All classes"))
         tip = tr("Only pixels of these classes may change; none ticked means all")
@@ -150,6 +155,7 @@ class RefinePanel(Panel):
     def updated(self) -> None:
         ready = self.review.layer is not None and self.labels.currentLayer() is not None
         self.apply_button.setEnabled(self.apply_button.isEnabled() and ready)
+        self.judge.setEnabled(self.engine.currentData() == "auto")
         for key, _title, text in ENGINES:
             if key == self.engine.currentData():
                 self.explained.setText(tr(text))
@@ -189,6 +195,7 @@ class RefinePanel(Panel):
             "IMAGE": self.image.currentLayer(),
             "LABELS": labels,
             "ENGINE": self.engine.currentData(),
+            "MODEL": self.judge.currentData(),
             "UNSURE": ";".join(str(code) for code in self.unsure.checkedItemsData()),
             "PROTECT": ";".join(str(code) for code in self.protect.checkedItemsData()),
             "MARGIN": self.margin.value(),

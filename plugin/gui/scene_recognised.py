@@ -27,7 +27,7 @@ class Recognised(QObject):
     def __init__(self, panel, inputs):
         super().__init__(panel)
         self.panel, self.inputs = panel, inputs
-        column = panel.section(tr("Files"), collapsed=True)
+        column = panel.section(tr("What the files are"), collapsed=True)
         panel.step(
             column,
             tr("Look at the files"),
