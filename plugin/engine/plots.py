@@ -64,8 +64,9 @@ def _mixed(share: float, theme: Theme) -> tuple:
     return "#{:02x}{:02x}{:02x}".format(*mixed), "#111111" if light else "#ffffff"
 
 
-def confusion(title: str, names, matrix, rows: str = "known", theme: Theme = LIGHT) -> str:
-    """Heat map of a confusion matrix (``rows``, columns voted): shares of each row in percent.
+def confusion(title: str, names, matrix, rows: str = "known", theme: Theme = LIGHT,
+              columns: str = "voted") -> str:  # fmt: skip
+    """Heat map of a confusion matrix (``rows``, ``columns``): shares of each row in percent.
 
     Rows without a pixel stay empty. Columns carry the numbers of the rows.
     """
@@ -73,7 +74,7 @@ def confusion(title: str, names, matrix, rows: str = "known", theme: Theme = LIG
     left = 14 + _LETTER * max(len(name) for name in names)
     side = max(26.0, min(46.0, 300 / len(names)))
     top = 46.0
-    parts = [_text(left, 34, "voted", theme), _text(left - 8, 34, rows, theme, "end")]
+    parts = [_text(left, 34, columns, theme), _text(left - 8, 34, rows, theme, "end")]
     for column in range(len(names)):
         parts.append(_text(left + (column + 0.5) * side, top - 2, column + 1, theme, "middle"))
     for line, row in enumerate(matrix):
@@ -137,6 +138,37 @@ def lines(title: str, labels, series, unit: str = "", most: float | None = None,
         parts.append(_line(right + 8, y - 4, right + 20, y - 4, colour, 3, dash))
         parts.append(_text(right + 24, y, _short(name), theme, size=10))
     return _sheet(_WIDE, max(_HIGH, _ABOVE + 15 * len(series) + 12), title, theme, parts)
+
+
+def bars(title: str, names, series, unit: str = "", theme: Theme = LIGHT) -> str:
+    """Bars side by side for each name: ``series`` is [(name, colour, values)].
+
+    Args:
+        unit: what a value counts, said behind it.
+    """
+    left = 14 + _LETTER * max((len(_short(str(n))) for n in names), default=0)
+    most = max((v for _, _, values in series for v in values), default=0) or 1
+    wide, step = 300.0, 13.0
+    parts, y = [], 30.0
+    for number, (name, colour, _) in enumerate(series):
+        x = left + number * 110
+        parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="9" height="9" fill="{colour}"/>')
+        parts.append(_text(x + 14, y + 9, _short(name), theme, size=10))
+    y += 20
+    for place, name in enumerate(names):
+        middle = y + step * len(series) / 2 + 4
+        parts.append(_text(left - 6, middle, _short(str(name)), theme, "end"))
+        for _, colour, values in series:
+            length = wide * values[place] / most
+            parts.append(
+                f'<rect x="{left:.1f}" y="{y:.1f}" width="{length:.1f}" height="{step - 3:.1f}" '
+                f'fill="{colour}"/>'
+            )
+            words = f"{values[place]:.3g}{unit}"
+            parts.append(_text(left + length + 5, y + 9, words, theme, size=10))
+            y += step
+        y += 7
+    return _sheet(left + wide + 90, y + 6, title, theme, parts)
 
 
 def calibration(title: str, bins, theme: Theme = LIGHT) -> str:

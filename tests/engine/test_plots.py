@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -77,3 +78,13 @@ def test_the_map_of_states_keeps_places_apart_and_counts_them():
     drawn = [n for n in read(svg).iter(f"{SVG}rect") if float(n.get("width")) > 100]
     assert len(drawn) == 4, "the sheet and three tasks"
     assert len({(n.get("x"), n.get("y")) for n in drawn}) == 4
+
+
+def test_bars_are_as_long_as_their_values():
+    series = [("before", "#111111", [10, 40]), ("after", "#222222", [20, 40])]
+    drawn = plots.bars("Area", ["water", "trees"], series, " %")
+    found = re.findall(r'width="([\d.]+)" height="10.0" fill="#(\d)', drawn)
+    assert [(float(length), colour) for length, colour in found] == [
+        (75.0, "1"), (150.0, "2"), (300.0, "1"), (300.0, "2"),
+    ]  # fmt: skip
+    assert "20 %" in drawn and ElementTree.fromstring(drawn).tag.endswith("svg")

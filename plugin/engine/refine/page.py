@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .. import pictures, report
+from .. import pictures, plots, report
 from ..taxonomy import Taxonomy
+
+BEFORE, AFTER = "#9aa5b1", "#2f6fbf"  # told apart in grey as well
 
 
 def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
@@ -73,7 +75,20 @@ def quality_sections(quality: dict | None, details: dict | None) -> list:
 def change_sections(values: dict) -> list:
     """What changed into what, the transition matrix, and areas."""
     matrix = values["matrix"]
+    total = max(1, values["pixels"])
+    held = [c for c in values["classes"] if c["before"] or c["after"]]
+    area = [("before", BEFORE, [100 * c["before"] / total for c in held]),
+            ("after", AFTER, [100 * c["after"] / total for c in held])]  # fmt: skip
+    drawn = (
+        ("Area before and after",
+         plots.bars("Area, % of the labelled pixels", [c["name"] for c in held], area, " %")),
+        ("What became of each class",
+         plots.confusion("What became of each class, % of a row", matrix["names"],
+                         matrix["pixels"], "before", columns="after")),
+    )  # fmt: skip
+    plotted = [report.Section("In pictures", drawings=drawn)] if held else []
     return [
+        *plotted,
         report.Section(
             "Changes", header=("from", "to", "pixels"),
             rows=tuple((t["from_name"], t["to_name"], t["pixels"])
