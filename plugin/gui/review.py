@@ -8,7 +8,14 @@ from qgis.core import QgsGeometry
 from qgis.gui import QgsDoubleSpinBox
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QKeySequence
-from qgis.PyQt.QtWidgets import QPushButton, QShortcut, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import (
+    QLabel,
+    QPushButton,
+    QShortcut,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..bridge import proposals
 from ..bridge.text import tr
@@ -64,6 +71,12 @@ class ReviewQueue(QWidget):
         )
         self.undo_button = self._button(tr("Undo"), "U", self.undo)
         column.addWidget(side_by_side(self.flip_button, self.undo_button))
+        self.swipe = QSlider(Qt.Orientation.Horizontal)
+        self.swipe.setRange(0, 100)
+        self.swipe.setToolTip(tr("Pull the map before over the map after"))
+        self.swipe.setAccessibleName(tr("Swipe"))
+        self.swipe.valueChanged.connect(lambda value: self.shown.swipe(value / 100))
+        column.addWidget(side_by_side(QLabel(tr("Swipe")), self.swipe, stretch=1))
         self.least = QgsDoubleSpinBox()
         self.least.setRange(0.0, 1.0)
         self.least.setSingleStep(0.05)
@@ -119,6 +132,7 @@ class ReviewQueue(QWidget):
         super().hideEvent(event)
         self._arm()
         self.shown.unmark()
+        self.swipe.setValue(0)
 
     # what is reviewed
 
@@ -262,6 +276,7 @@ class ReviewQueue(QWidget):
         self.all_button.setEnabled(bool(self.items))
         self.undo_button.setEnabled(bool(self._undo))
         self.flip_button.setEnabled(bool(self.shown.views()))
+        self.swipe.setEnabled("before" in self.shown.views())
         self._arm()
         if self.isVisible():
             if item is not None:
@@ -287,7 +302,7 @@ class ReviewQueue(QWidget):
 
     def release(self) -> None:
         """Let go of the canvas."""
-        self.shown.unmark()
+        self.shown.release()
         for shortcut in self.shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()

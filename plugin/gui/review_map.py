@@ -6,6 +6,8 @@ from qgis.core import QgsCoordinateTransform, QgsCsException, QgsGeometry, QgsPr
 from qgis.gui import QgsHighlight, QgsMapCanvas
 from qgis.PyQt.QtGui import QColor
 
+from .swipe import Swipe
+
 _ROOM = 2.5  # how much wider than the proposal the map is shown
 VIEWS = ("before", "after", "image")
 
@@ -16,6 +18,7 @@ class ReviewMap:
     def __init__(self, canvas: QgsMapCanvas):
         self._canvas = canvas
         self._highlight = None
+        self._swipe: Swipe | None = None
         self.view = ""
         self.maps: dict = {}  # view -> layer id
 
@@ -43,6 +46,22 @@ class ReviewMap:
             if node is not None:
                 node.setItemVisibilityChecked(view in (self.view, "image"))
         return self.view
+
+    def swipe(self, share: float) -> None:
+        """Cover the left ``share`` of the canvas with the map as it was before."""
+        layers = [self.maps[view] for view in ("before", "image") if view in self.views()]
+        if self._swipe is None:
+            if not share or not layers:
+                return
+            self._swipe = Swipe(self._canvas)
+        self._swipe.cover(layers, share)
+
+    def release(self) -> None:
+        """Take everything off the canvas."""
+        self.unmark()
+        if self._swipe is not None:
+            self._swipe.release()
+            self._swipe = None
 
     def zoom(self, layer, geometry: QgsGeometry) -> None:
         """Bring a geometry of a layer into the middle of the map."""
