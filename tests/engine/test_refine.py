@@ -134,7 +134,7 @@ def test_proposals_add_up_to_the_changes(refine, speckled, make_grid):
 
 def test_tiles_change_nothing_for_an_engine_with_an_exact_halo(refine, speckled, monkeypatch):
     _, _, whole, _ = refine(speckled[1], engine="mode")
-    monkeypatch.setattr(run, "_TILE", 13)
+    monkeypatch.setattr(run, "TILE", 13)
     values, before, tiled, proposals = refine(speckled[1], engine="mode")
     np.testing.assert_array_equal(tiled, whole)
     assert sum(p["pixels"] for _, p in proposals) == (before != tiled).sum()
