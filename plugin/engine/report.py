@@ -22,6 +22,9 @@ p.note{background:#fff6df;padding:.5em .8em}
 """
 
 
+_NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
+
+
 @dataclass(frozen=True)
 class Section:
     """A part of a page: text, a table (header and rows), pictures (caption and PNG), drawings."""
@@ -70,6 +73,7 @@ def _section(section: Section) -> str:
     if section.drawings:
         parts.append('<div class="row">')
         for caption, svg in section.drawings:
+            svg = svg.replace(_NAMESPACE, "", 1)  # within a page it says nothing, and no address
             parts.append(f'<figure role="img" aria-label="{html.escape(caption)}">{svg}</figure>')
         parts.append("</div>")
     return "\n".join(parts)

@@ -67,7 +67,8 @@ def test_nothing_known_draws_nothing_and_empty_series_do_not_fail():
 def test_the_page_holds_the_drawings():
     svg = plots.lines("t", ["a"], [("ana", [1])])
     page = report.page("T", "", [report.Section("Plots", drawings=(("a & b", svg),))])
-    assert svg in page and 'aria-label="a &amp; b"' in page
+    assert svg.partition("\n")[2] in page and 'aria-label="a &amp; b"' in page
+    assert "http" not in page, "a page names no address, not even a namespace"
 
 
 def test_the_map_of_states_keeps_places_apart_and_counts_them():
