@@ -208,7 +208,9 @@ def errors_of_topology_checker(iface, layer, desktop, qtbot) -> list:
         table.insertRow(number)
         # Names of test and layers are shown; the checker goes by the ids beside them.
         for column, text in enumerate((test, layer.name(), "No layer", layer.id(), "No layer")):
-            table.setItem(number, column, QTableWidgetItem(text))
+            item = QTableWidgetItem(text)
+            item.setData(Qt.ItemDataRole.UserRole, text)
+            table.setItem(number, column, item)
     (dock,) = widgets("checkDock")
     actions = dock.findChildren(QAction)
     next(a for a in actions if "Validate All" in (a.text(), a.toolTip())).trigger()
@@ -493,9 +495,10 @@ def test_a_class_raster_is_painted_with_real_clicks(
     shown = QgsProject.instance().mapLayer(panel.pixels._shown)
     shown.setOpacity(1)
     shown.triggerRepaint()
-    place = spot(canvas, shifted(point, -150, 10))
 
     def drawn() -> str:
+        # Docks that came and went may have moved the place.
+        place = spot(canvas, shifted(point, -150, 10))
         return canvas.grab().toImage().pixelColor(place).name()
 
     # The threads that draw had files open from the step before and went on showing it.
