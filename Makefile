@@ -17,7 +17,7 @@ export CONCORD_DATA := $(abspath $(CONCORD_DATA))
 endif
 
 .PHONY: help setup setup-dev run test lint format process desktop screenshots bench package \
-	test-qgis340 sam-export train evaluate-models clean
+	test-qgis340 sam-export train evaluate-models oracles clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -34,6 +34,7 @@ help:
 	@echo "make sam-export CHECKPOINT=file.pth   SAM to an ONNX pair checked against torch, into OUT="
 	@echo "make train MODEL=landcover-s2    train a bundled model anew from CONCORD_DATA (without MODEL: names)"
 	@echo "make evaluate-models     the held-out figures of the bundled models, as a table"
+	@echo "make oracles             TorchGeo and mlcroissant for the tests that read chips with them"
 	@echo "make clean               remove everything made, but .venv"
 
 # --- set-up: one stamp a step, so that a second call does nothing -----------------------------
@@ -140,6 +141,16 @@ train:
 
 evaluate-models: .build/train/ok
 	@for script in models/training/evaluate_*.py; do $(TRAIN) $$script || exit 1; done
+
+.build/oracles/ok: requirements-oracles.txt
+	@echo "Set-up: TorchGeo and mlcroissant in .build/oracles (a minute)"
+	@/usr/bin/python3 -m venv .build/oracles
+	@.build/oracles/bin/python -m pip install -q --disable-pip-version-check --no-input \
+		--no-deps -r $<
+	@touch $@
+
+# Without them four tests are skipped and the chip bench leaves TorchGeo out.
+oracles: .build/oracles/ok
 
 clean:
 	rm -rf .build dist out .qgis-settings .pytest_cache .ruff_cache .hypothesis
