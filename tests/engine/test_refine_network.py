@@ -97,3 +97,19 @@ def test_unbidden_only_a_model_that_knows_the_map_is_asked(coarse, judge, tmp_pa
         assert found is not None and found.model.card.id == "tiny"
         assert network.asked("auto", scene, SCHEME, {1: 0.4, 2: 0.4, 3: 0.2}, tmp_path) is None
         assert network.asked("none", scene, SCHEME, {1: 0.5, 2: 0.5}, tmp_path) is None
+
+
+def test_unbidden_no_model_is_asked_about_values_unlike_its_training(
+    coarse,
+    graph,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+):
+    item = card_of("semantic-segmentation", classes=("grass", "trees"), halo=0,
+                   pixel_size_range_m=[0.5, 2], value_range=[[0.0, 0.05]] * 3)  # fmt: skip
+    nodes = [node("ReduceMean", "in0", "m", axes=[1], keepdims=1),
+             node("Sub", "one m", "d"), node("Concat", "m d", "out", axis=1)]  # fmt: skip
+    model = graph(nodes, item, constants={"one": np.float32([1])})
+    monkeypatch.setattr(network, "BUNDLED", model.path.parent)
+    with Scene([coarse[0]]) as scene:
+        assert network.asked("auto", scene, SCHEME, {1: 0.5, 2: 0.5}, tmp_path) is None

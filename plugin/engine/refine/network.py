@@ -18,6 +18,7 @@ from .opinion import Patch
 
 NONE, CHOOSE = "none", "auto"
 _COVERED = 0.9  # share of the map whose classes a model must know to be asked unbidden
+_UNFIT = {"Resolution", "Values", "Unit"}  # a doubt about these, and a model is not asked unbidden
 ALIKE = FOLDER.parent / "classes-alike.json"
 
 
@@ -112,7 +113,9 @@ def _fitting(path: Path, scene: Scene, scheme: Taxonomy, shares: dict, folder: P
     if preflight.worst(verdicts) == preflight.RED:
         return None
     doubts = {v.what for v in verdicts if v.level != preflight.GREEN}
-    return None if "Resolution" in doubts else Network(model, table, codes, scene, folder)
+    if doubts & _UNFIT:
+        return None
+    return Network(model, table, codes, scene, folder)
 
 
 def table_of(model: Model, scheme: Taxonomy, codes) -> np.ndarray:
