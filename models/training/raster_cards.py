@@ -208,8 +208,8 @@ def save_landcover_aerial(model, figures: dict, target) -> None:
         "pixel_size_range_m": [0.7, 1.5],
         "taxonomy": "chesapeake",
         "training_sensors": ["naip"],
-        "value_range": [[0.0, 1.0]] * 3,
-        "inputs": {"nir": {"optional": True, "value_range": [[0.0, 1.0]]}},
+        "value_range": [[0.0, 255.0]] * 3,
+        "inputs": {"nir": {"optional": True, "value_range": [[0.0, 255.0]]}},
         "held_out": _rounded(figures),
     }
     listed = model_card.classes(_taxonomy("chesapeake"))
@@ -256,7 +256,7 @@ def save_buildings(model, figures: dict, target) -> None:
         "pixel_size_range_m": [0.1, 0.35],
         "parcels": {"interior": 2, "boundary": 3},
         "training_sensors": ["aerial-rgb"],
-        "value_range": [[0.0, 1.0]] * 3,
+        "value_range": [[0.0, 255.0]] * 3,
         "held_out": _rounded(figures),
     }
     _save(model, "concord-buildings", said, inputs, ROOF_CLASSES, hyper, target)
