@@ -182,7 +182,7 @@ class AnnotatePanel(Panel):
             return
         self.target_of_labels.begin()
         self._canvas.setMapTool(self.tool)
-        self.session.prepare()
+        self.session.prepare(at_once=True)
 
     @property
     def prompting(self) -> bool:
