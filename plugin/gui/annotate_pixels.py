@@ -15,7 +15,9 @@ from ..bridge.text import tr
 from ..engine.errors import ConcordError
 
 ALGORITHM = "concord:applypainting"
+FILL = "concord:fillregion"
 NO_DATA = 0
+AT_ONCE = 4  # parts of a step that are written while the user waits
 
 
 class Pixels:
@@ -27,7 +29,7 @@ class Pixels:
         self._panel = panel
         self._painting = None
         self._shown = self._below = ""  # ids of the layer that shows it and of the map's own
-        self._saving = False
+        self._busy = ""  # why nothing can be painted right now
         self._leaving: list = []  # (layer id, the map's, painting) that go in a moment
 
     @property
@@ -77,8 +79,8 @@ class Pixels:
         }
 
     def _ready(self):
-        if self._saving:
-            raise ConcordError(tr("The map is being saved; go on in a moment."))
+        if self._busy:
+            raise ConcordError(self._busy)
         if self._painting is None or self._panel.project.mapLayer(self._shown) is None:
             self.begin()
         entry = self._panel.classes.entry
@@ -147,19 +149,76 @@ class Pixels:
         crs = panel._canvas.mapSettings().destinationCrs()
         place = QgsGeometry.fromPointXY(spot)
         point = painting.moved(place, crs, self.layer, panel.project).asPoint()
-        count = self._painting.fill(point.x(), point.y(), entry.code, self._told("fill", entry))
+        told = self._told("fill", entry)
+        count = self._painting.fill_near(point.x(), point.y(), entry.code, told)
+        if count is None:
+            return self._fill_far(point, entry, told)
         return self._wrote(count, entry.name) if count else tr("No pixel changed.")
+
+    def _fill_far(self, point, entry, told: dict) -> str:
+        """The region reaches far: fill it in the background."""
+        parameters = {
+            "LABELS": self._painting.labels,
+            "FOLDER": str(self._painting.journal.path.parent),
+            "POINT": f"{point.x()!r},{point.y()!r}",
+            "CLASS": entry.code,
+            "NAME": entry.name,
+            "COLOUR": told["colour"],
+            "ANNOTATOR": told["by"],
+        }
+        busy = tr("A region is being filled; go on in a moment.")
+        name = entry.name
+        self._launch(FILL, parameters, busy, lambda done: self._filled(done.results, name))
+        return tr("Filling a large region…")
+
+    def _filled(self, results: dict, name: str) -> None:
+        if self._painting is None:  # another map was chosen meanwhile; the step is in its journal
+            return
+        count = results["PIXELS"]
+        self._painting.catch_up()
+        self._panel.say(self._wrote(count, name) if count else tr("No pixel changed."))
+        self._panel._show_state()
+
+    def _launch(self, algorithm: str, parameters: dict, busy: str, done) -> None:
+        """Run an algorithm; until its end nothing can be painted."""
+        self._busy = busy
+        self._panel.launch(algorithm, parameters, done, self._ready_again)
+        self._panel.runner.ended.connect(self._ended)
+
+    def _ended(self, _outcome) -> None:
+        self._panel.runner.ended.disconnect(self._ended)
+        self._ready_again()
+
+    def _ready_again(self) -> None:
+        self._busy = ""
 
     def step_back(self, steps: int) -> str:
         """Undo (1) or redo (-1) one step; what was done in words."""
-        if self._painting is None or self._saving:
-            return tr("Nothing is painted yet.")
-        step = self._painting.undo() if steps > 0 else self._painting.redo()
+        if self._painting is None or self._busy:
+            return self._busy or tr("Nothing is painted yet.")
+        step, work = self._painting.turn(steps > 0) or (None, None)
         if step is None:
             return tr("Nothing to undo.") if steps > 0 else tr("Nothing to redo.")
-        self._wrote(0, "")
         text = tr("Undone: {what}.") if steps > 0 else tr("Done again: {what}.")
-        return text.format(what=step.told.get("title", ""))
+        text = text.format(what=step.told.get("title", ""))
+        if len(step.parts) > AT_ONCE:
+            self._busy = tr("A large step is being undone; go on in a moment.")
+            self._panel.spread(self._stepping(work, text))
+            return self._busy
+        for _part in work:
+            pass
+        self._wrote(0, "")
+        return text
+
+    def _stepping(self, work, text: str):
+        """The parts of a large step, one at each turn of the interface."""
+        try:
+            yield from work
+        finally:
+            self._busy = ""
+        self._wrote(0, "")
+        self._panel.say(text)
+        self._panel._show_state()
 
     # saving
 
@@ -171,27 +230,17 @@ class Pixels:
             return
         below, labels = self.layer, self._painting.labels
         output = panel.target(f"{Path(labels).stem}-painted") + ".tif"
-        self._saving = True
         parameters = {
             "LABELS": labels,
             "PAINTING": str(self._painting.journal.path),
             "OUTPUT": output,
         }
-        panel.launch(
-            ALGORITHM, parameters, lambda outcome: self._saved(output, below), self._not_saved
-        )
-        panel.runner.ended.connect(self._ended)
-
-    def _ended(self, _outcome) -> None:
-        self._panel.runner.ended.disconnect(self._ended)
-        self._not_saved()
-
-    def _not_saved(self) -> None:
-        self._saving = False
+        busy = tr("The map is being saved; go on in a moment.")
+        self._launch(ALGORITHM, parameters, busy, lambda _outcome: self._saved(output, below))
 
     def _saved(self, output: str, below) -> None:
         panel = self._panel
-        self._saving = False
+        self._busy = ""
         self._remove()
         name = tr("{name} painted").format(name=below.name())
         layer = layers.add_raster(output, name, "classes", panel.project)

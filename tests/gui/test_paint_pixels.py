@@ -99,6 +99,30 @@ def test_fill_gives_a_region_the_class(panel):
     assert (shown(panel) == panel.classes.entry.code).sum() == 24 * 24
 
 
+def test_a_fill_that_reaches_far_goes_on_in_the_background(panel, qtbot, class_path, monkeypatch):
+    from concord.plugin.engine.paint import painting as engine
+    from concord.plugin.engine.paint import region
+
+    monkeypatch.setattr(engine, "NEAR", 16)
+    monkeypatch.setattr(region, "TILE", 10)
+    before = original(class_path)
+    panel.touch.buttons["fill"].click()
+    canvas = panel._canvas
+    QTest.keyClick(canvas, Qt.Key.Key_4)
+    QTest.mouseClick(canvas.viewport(), Qt.MouseButton.LeftButton, NONE, place(canvas, 32, 32))
+    drag(canvas, (10, 10), (30, 10))  # while it is being filled
+    QTest.mouseClick(canvas.viewport(), Qt.MouseButton.LeftButton, NONE, place(canvas, 5, 5))
+    assert "being filled" in panel.status.text()
+    qtbot.waitUntil(lambda: panel.pixels.modified, timeout=20_000)
+    code = panel.classes.entry.code
+    assert (shown(panel) == code).sum() == 24 * 24 and "576 pixels" in panel.status.text()
+    (step,) = panel.pixels._painting.journal.live
+    assert len(step.parts) > 4 and step.told["name"] == panel.classes.entry.name
+    panel.touch.undo.click()  # a part at each turn of the interface
+    qtbot.waitUntil(lambda: not panel.pixels._busy, timeout=5000)
+    assert (shown(panel) == before).all() and "Undone: fill" in panel.status.text()
+
+
 def test_saving_makes_a_new_map_and_goes_on_with_it(panel, qtbot, class_path):
     before = original(class_path)
     panel.touch.wish("brush")
