@@ -13,6 +13,7 @@ from ..bridge.planar import CUT_NEW
 from ..bridge.shaping import finished
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .annotate_unsaved import UnsavedPainting
 
 ALGORITHM = "concord:applypainting"
 FILL = "concord:fillregion"
@@ -31,6 +32,7 @@ class Pixels:
         self._shown = self._below = ""  # ids of the layer that shows it and of the map's own
         self._busy = ""  # why nothing can be painted right now
         self._leaving: list = []  # (layer id, the map's, painting) that go in a moment
+        self.unsaved = UnsavedPainting(panel)
 
     @property
     def layer(self) -> QgsRasterLayer | None:
@@ -39,6 +41,11 @@ class Pixels:
     @property
     def modified(self) -> bool:
         return self._painting is not None and self._painting.modified
+
+    @property
+    def map(self) -> str:
+        """Path of the map that is painted on, or an empty string."""
+        return self._painting.labels if self._painting is not None else ""
 
     def problem(self) -> str:
         """Why nothing can be written, or an empty string."""
@@ -49,9 +56,10 @@ class Pixels:
         from ..engine.paint.painting import Painting
 
         self._let_go()
+        self.unsaved.close_offer()
         panel, path = self._panel, painting.path_of(self.layer)
         if self._painting is None or self._painting.labels != path:
-            self.release()
+            self._close()
             self._painting = Painting(path, painting.folder_for(path, panel.project))
             if self._painting.modified:
                 text = tr("{n} painted steps that were not saved are back.")
@@ -65,7 +73,10 @@ class Pixels:
         if self._painting is not None and here is not None:
             if painting.path_of(here) == self._painting.labels:
                 return
-        self.release()
+        if self.modified:
+            self.unsaved.left(self.map)
+        self._close()
+        self.unsaved.look(here)
 
     # writing
 
@@ -222,8 +233,8 @@ class Pixels:
 
     # saving
 
-    def save(self) -> None:
-        """Write the painted map as a new GeoTIFF and go on with that one."""
+    def save(self, then=None) -> None:
+        """Write the painted map as a new GeoTIFF and go on with that one; then call `then`."""
         panel = self._panel
         if not self.modified:
             panel.say(tr("Nothing to save."))
@@ -236,9 +247,9 @@ class Pixels:
             "OUTPUT": output,
         }
         busy = tr("The map is being saved; go on in a moment.")
-        self._launch(ALGORITHM, parameters, busy, lambda _outcome: self._saved(output, below))
+        self._launch(ALGORITHM, parameters, busy, lambda _outcome: self._saved(output, below, then))
 
-    def _saved(self, output: str, below) -> None:
+    def _saved(self, output: str, below, then) -> None:
         panel = self._panel
         self._busy = ""
         self._remove()
@@ -247,6 +258,14 @@ class Pixels:
         panel.raster.setLayer(layer)
         panel.say(tr("Saved {path}.").format(path=output))
         panel._show_state()
+        if then is not None:
+            then()
+
+    def discard(self) -> None:
+        """Forget what was painted since the map was last saved."""
+        if self._painting is not None:
+            self._remove()
+            self._let_go()  # at once: QGIS may be closing
 
     def _remove(self) -> None:
         """Take the painting off the map and off the disk, a moment later: when the project is just
@@ -264,7 +283,7 @@ class Pixels:
                 project.removeMapLayer(shown)
             done.forget()
 
-    def release(self) -> None:
+    def _close(self) -> None:
         """Close the painting; what is not saved stays in its journal."""
         if self._painting is not None:
             if not self._painting.modified:
@@ -272,3 +291,8 @@ class Pixels:
                 return
             self._painting.close()
         self._painting, self._shown = None, ""
+
+    def release(self) -> None:
+        """The panel goes."""
+        self.unsaved.release()
+        self._close()
