@@ -25,7 +25,6 @@ def add_buttons(panel) -> None:
     )
     panel.start_button.setCheckable(True)
     panel.state = note()
-    panel.body.addWidget(panel.state)
     panel.accept_button = QPushButton(tr("&Accept"))
     panel.accept_button.setToolTip(tr("Write the proposal into the label layer (Enter)"))
     panel.accept_button.clicked.connect(panel.accept)
@@ -35,7 +34,11 @@ def add_buttons(panel) -> None:
     panel.keep_button = QPushButton(tr("Save la&bels"))
     panel.keep_button.setToolTip(tr("Write accepted labels into the file; editing goes on"))
     panel.keep_button.clicked.connect(lambda: panel._guarded(panel.save))
-    panel.body.addWidget(side_by_side(panel.accept_button, panel.drop_button, panel.keep_button))
+    # In the foot: on a small screen they would be below what can be seen while one clicks.
+    panel.foot.insertWidget(0, panel.state)
+    panel.foot.insertWidget(
+        1, side_by_side(panel.accept_button, panel.drop_button, panel.keep_button)
+    )
     panel.similar_button = QPushButton(tr("Find similar in view"))
     panel.similar_button.setToolTip(tr("Look for objects like the last ones you accepted"))
     panel.similar_button.clicked.connect(panel.session.find_similar)

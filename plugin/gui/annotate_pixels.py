@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from qgis.core import QgsGeometry, QgsProject, QgsRasterLayer
+from qgis.core import QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QTimer
 
 from ..bridge import layers, painting
@@ -13,10 +13,10 @@ from ..bridge.planar import CUT_NEW
 from ..bridge.shaping import finished
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .annotate_fill import Filler
 from .annotate_unsaved import UnsavedPainting
 
 ALGORITHM = "concord:applypainting"
-FILL = "concord:fillregion"
 NO_DATA = 0
 AT_ONCE = 4  # parts of a step that are written while the user waits
 
@@ -33,6 +33,7 @@ class Pixels:
         self._busy = ""  # why nothing can be painted right now
         self._leaving: list = []  # (layer id, the map's, painting) that go in a moment
         self.unsaved = UnsavedPainting(panel)
+        self._filler = Filler(self, panel)
 
     @property
     def layer(self) -> QgsRasterLayer | None:
@@ -41,6 +42,10 @@ class Pixels:
     @property
     def modified(self) -> bool:
         return self._painting is not None and self._painting.modified
+
+    @property
+    def can_redo(self) -> bool:
+        return self._painting is not None and self._painting.can_redo
 
     @property
     def map(self) -> str:
@@ -73,6 +78,7 @@ class Pixels:
         if self._painting is not None and here is not None:
             if painting.path_of(here) == self._painting.labels:
                 return
+        self._filler.stop()
         if self.modified:
             self.unsaved.left(self.map)
         self._close()
@@ -105,11 +111,17 @@ class Pixels:
             )
         return entry
 
-    def _wrote(self, count: int, name: str) -> str:
+    def wrote(self, count: int, name: str) -> str:
+        """Show what is painted now; how much changed in words."""
+        if not count:
+            return tr("No pixel changed.")
+        self._draw()
+        return tr("{n:,} pixels are {name} now.").format(n=count, name=name)
+
+    def _draw(self) -> None:
         shown = self._panel.project.mapLayer(self._shown)
         if shown is not None:
             painting.refresh(shown)
-        return tr("{n} pixels are {name} now.").format(n=count, name=name)
 
     def accept(self, candidate) -> None:
         """Paint the proposal. Raises ConcordError; nothing is painted then."""
@@ -131,7 +143,7 @@ class Pixels:
         )
         if not count:
             raise ConcordError(tr("The proposal changes no pixel; there are labels already."))
-        self._wrote(count, entry.name)
+        self.wrote(count, entry.name)
 
     def _free(self) -> bool:
         return self._panel.finish.rule().overlap == CUT_NEW
@@ -150,47 +162,14 @@ class Pixels:
         told = self._told("eraser", None) if erase else self._told("brush", entry)
         free = self._free() and not erase
         count = self._painting.paint(shapes, code, told, free, line)
-        if not count:
-            return tr("No pixel changed.")
-        return self._wrote(count, tr("without a label") if erase else entry.name)
+        return self.wrote(count, tr("without a label") if erase else entry.name)
 
     def fill(self, spot) -> str:
         """Give the region at a place of the canvas the chosen class; what was done in words."""
-        panel, entry = self._panel, self._ready()
-        crs = panel._canvas.mapSettings().destinationCrs()
-        place = QgsGeometry.fromPointXY(spot)
-        point = painting.moved(place, crs, self.layer, panel.project).asPoint()
-        told = self._told("fill", entry)
-        count = self._painting.fill_near(point.x(), point.y(), entry.code, told)
-        if count is None:
-            return self._fill_far(point, entry, told)
-        return self._wrote(count, entry.name) if count else tr("No pixel changed.")
+        entry = self._ready()
+        return self._filler.fill(spot, self._painting, entry, self._told("fill", entry))
 
-    def _fill_far(self, point, entry, told: dict) -> str:
-        """The region reaches far: fill it in the background."""
-        parameters = {
-            "LABELS": self._painting.labels,
-            "FOLDER": str(self._painting.journal.path.parent),
-            "POINT": f"{point.x()!r},{point.y()!r}",
-            "CLASS": entry.code,
-            "NAME": entry.name,
-            "COLOUR": told["colour"],
-            "ANNOTATOR": told["by"],
-        }
-        busy = tr("A region is being filled; go on in a moment.")
-        name = entry.name
-        self._launch(FILL, parameters, busy, lambda done: self._filled(done.results, name))
-        return tr("Filling a large region…")
-
-    def _filled(self, results: dict, name: str) -> None:
-        if self._painting is None:  # another map was chosen meanwhile; the step is in its journal
-            return
-        count = results["PIXELS"]
-        self._painting.catch_up()
-        self._panel.say(self._wrote(count, name) if count else tr("No pixel changed."))
-        self._panel._show_state()
-
-    def _launch(self, algorithm: str, parameters: dict, busy: str, done) -> None:
+    def launch(self, algorithm: str, parameters: dict, busy: str, done) -> None:
         """Run an algorithm; until its end nothing can be painted."""
         self._busy = busy
         self._panel.launch(algorithm, parameters, done, self._ready_again)
@@ -199,6 +178,7 @@ class Pixels:
     def _ended(self, _outcome) -> None:
         self._panel.runner.ended.disconnect(self._ended)
         self._ready_again()
+        QTimer.singleShot(0, self._let_go)
 
     def _ready_again(self) -> None:
         self._busy = ""
@@ -218,7 +198,7 @@ class Pixels:
             return self._busy
         for _part in work:
             pass
-        self._wrote(0, "")
+        self._draw()
         return text
 
     def _stepping(self, work, text: str):
@@ -227,7 +207,7 @@ class Pixels:
             yield from work
         finally:
             self._busy = ""
-        self._wrote(0, "")
+        self._draw()
         self._panel.say(text)
         self._panel._show_state()
 
@@ -247,7 +227,7 @@ class Pixels:
             "OUTPUT": output,
         }
         busy = tr("The map is being saved; go on in a moment.")
-        self._launch(ALGORITHM, parameters, busy, lambda _outcome: self._saved(output, below, then))
+        self.launch(ALGORITHM, parameters, busy, lambda _outcome: self._saved(output, below, then))
 
     def _saved(self, output: str, below, then) -> None:
         panel = self._panel
@@ -275,6 +255,8 @@ class Pixels:
         QTimer.singleShot(0, self._let_go)
 
     def _let_go(self) -> None:
+        if self._filler.running:  # the fill writes beside the map until it ends
+            return
         project = QgsProject.instance()  # the panel may be gone already
         while self._leaving:
             shown, below, done = self._leaving.pop()

@@ -59,7 +59,7 @@ class TouchBox(QWidget):
         self.redo = QPushButton(tr("Redo"))
         self.redo.setToolTip(tr("Make it again (Ctrl+Shift+Z on the map)"))
         self.redo.clicked.connect(lambda: panel.step_back(-1))
-        self.steps = side_by_side(self.undo, self.redo)
+        self.steps = side_by_side(self.undo, self.redo, stretch=None)
         column.addWidget(self.steps)
         self._restore()
         self.size.valueChanged.connect(self._keep)
@@ -214,6 +214,7 @@ class TouchBox(QWidget):
         raster = self._panel.target_of_labels.RASTER
         self.steps.setVisible(raster)
         self.undo.setEnabled(self._panel.pixels.modified)
+        self.redo.setEnabled(self._panel.pixels.can_redo)
         self.buttons[FILL].setVisible(raster)
         for name in OWN:
             self.buttons[name].setVisible(not raster)

@@ -117,7 +117,7 @@ class Panel(QgsDockWidget):
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(scroll, 1)
-        foot = QVBoxLayout()
+        self.foot = foot = QVBoxLayout()  # always in sight
         margins = self.body.contentsMargins()
         foot.setContentsMargins(margins.left(), 0, margins.right(), margins.bottom())
         foot.addWidget(self._progress)

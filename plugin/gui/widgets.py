@@ -45,13 +45,13 @@ def row(layout: QFormLayout, text: str, widget: QWidget, tip: str = "", focus=No
     return label
 
 
-def side_by_side(*widgets: QWidget, stretch: int = 0) -> QWidget:
-    """Widgets in one line; the one at index `stretch` takes the room."""
+def side_by_side(*widgets: QWidget, stretch: int | None = 0) -> QWidget:
+    """Widgets in one line; the one at index `stretch` takes the room, or all alike with None."""
     holder = QWidget()
     line = QHBoxLayout(holder)
     line.setContentsMargins(0, 0, 0, 0)
     for index, widget in enumerate(widgets):
-        line.addWidget(widget, 1 if index == stretch else 0)
+        line.addWidget(widget, 1 if stretch in (index, None) else 0)
     return holder
 
 

@@ -74,7 +74,10 @@ def test_a_stroke_is_seen_at_once_and_the_map_stays_as_it_is(panel, class_path):
     panel.touch.undo.click()
     assert (shown(panel) == before).all() and not panel.touch.undo.isEnabled()
     panel.touch.redo.click()
-    assert (shown(panel) == now).all()
+    panel.touch.redo.click()
+    assert not panel.touch.redo.isEnabled()
+    panel.touch.undo.click()
+    assert (shown(panel) == now).all() and panel.touch.redo.isEnabled()
 
 
 def test_an_accepted_prompt_is_one_step(panel):
@@ -122,6 +125,23 @@ def test_a_fill_that_reaches_far_goes_on_in_the_background(panel, qtbot, class_p
     panel.touch.undo.click()  # a part at each turn of the interface
     qtbot.waitUntil(lambda: not panel.pixels._busy, timeout=5000)
     assert (shown(panel) == before).all() and "Undone: fill" in panel.status.text()
+
+
+def test_choosing_another_map_ends_a_fill(panel, qtbot, class_path, monkeypatch):
+    from concord.plugin.engine.paint import painting as engine
+    from concord.plugin.engine.paint import region
+
+    monkeypatch.setattr(engine, "NEAR", 16)
+    monkeypatch.setattr(region, "TILE", 2)
+    panel.touch.buttons["fill"].click()
+    canvas = panel._canvas
+    QTest.keyClick(canvas, Qt.Key.Key_4)
+    QTest.mouseClick(canvas.viewport(), Qt.MouseButton.LeftButton, NONE, place(canvas, 32, 32))
+    assert panel.runner.busy
+    panel.raster.setLayer(None)
+    qtbot.waitUntil(lambda: not panel.runner.busy, timeout=20_000)
+    assert not panel.pixels._busy
+    qtbot.waitUntil(lambda: not list(qpath(class_path).glob("*concord-painting*")), timeout=5000)
 
 
 def test_saving_makes_a_new_map_and_goes_on_with_it(panel, qtbot, class_path):

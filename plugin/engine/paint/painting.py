@@ -90,6 +90,11 @@ class Painting:
         """True while some step holds."""
         return self.journal.place > 0
 
+    @property
+    def can_redo(self) -> bool:
+        """True while a step that was taken back can be made again."""
+        return self.journal.place < len(self.journal.steps)
+
     def read(self, window: Window) -> np.ndarray:
         """Codes (rows, cols) as uint8 with what is painted."""
         codes, above = self._map.read(window), self._codes.read(window)
