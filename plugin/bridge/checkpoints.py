@@ -46,7 +46,7 @@ class CheckpointExport(QObject):
         self._environment = environment or profile_folder("sam-environment")
         self._process: QProcess | None = None
         self._steps: list = []
-        self._folder = Path()
+        self._folder = self._making = Path()
         self._said = ""
 
     @property
@@ -62,6 +62,9 @@ class CheckpointExport(QObject):
         if self.busy:
             return
         self._folder = profile_folder("models") / Path(checkpoint).stem
+        # What is not checked yet must not be taken for a model, whatever ends QGIS meanwhile.
+        self._making = profile_folder("sam-export") / Path(checkpoint).stem
+        shutil.rmtree(self._making, ignore_errors=True)
         own, ready = str(self._own_python()), self._environment / "ready"
         pip = [own, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input"]
         self._steps = []
@@ -79,7 +82,7 @@ class CheckpointExport(QObject):
                 ("", ready),
             ]  # fmt: skip
         program = [own, "-W", "ignore", str(PROGRAM / "sam_export.py"), checkpoint]
-        self._steps.append((tr("Reading the checkpoint"), [*program, str(self._folder)]))
+        self._steps.append((tr("Reading the checkpoint"), [*program, str(self._making)]))
         self._next()
 
     def cancel(self) -> None:
@@ -137,6 +140,18 @@ class CheckpointExport(QObject):
             self._process.deleteLater()
             self._process = None
         self._steps = []
-        if problem:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        problem = problem or self._filed()
+        shutil.rmtree(self._making, ignore_errors=True)
         self.ended.emit("" if problem else str(self._folder), problem)
+
+    def _filed(self) -> str:
+        """Put the checked pair where models are looked for; what went wrong, or nothing."""
+        try:
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._making.replace(self._folder)
+        except OSError as error:
+            return tr(
+                "{folder} cannot be written ({why}); free it or choose another profile."
+            ).format(folder=self._folder, why=error.strerror)
+        return ""
