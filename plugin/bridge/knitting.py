@@ -32,7 +32,7 @@ def knit(
 
     Args:
         outlines: {id: polygon}.
-        known: (x, y) of the vertices that the labels had before.
+        known: the vertices that the labels had before (see `rings.spots`).
         within: where no label is missing in `outlines`; elsewhere no face is given away.
         eps: twice the area by the border's length below which a face is rounding.
         gap: the same for empty faces, which are filled; the label NEW takes them where it touches.
@@ -69,7 +69,7 @@ class _Face:
                 length = np.hypot(*(ring[1:] - ring[:-1]).T).tolist()
                 spots = rings.spots(ring)
                 for one, other, long in zip(spots, spots[1:], length):
-                    self._edges[(min(one, other), max(one, other))] = long
+                    self._edges[frozenset((one, other))] = long
         return self._edges
 
 
@@ -153,7 +153,7 @@ def _split(pieces: np.ndarray, among: set, near: float) -> np.ndarray:
     """Segments (m, 2, 2) led through those of the vertices `among` that lie on them."""
     if not among or not len(pieces):
         return pieces
-    places = np.array(sorted(among))
+    places = rings.places(among)
     low, high = pieces.min(axis=1) - near, pieces.max(axis=1) + near
     hit = (low[:, 0, None] <= places[:, 0]) & (places[:, 0] <= high[:, 0, None])
     hit &= (low[:, 1, None] <= places[:, 1]) & (places[:, 1] <= high[:, 1, None])
@@ -194,7 +194,9 @@ def _dissolved(faces: list, nodes: set) -> QgsGeometry:
     inside = QgsGeometry.collectGeometry(shapes)
     kept = [
         part
-        for part in parts_of(QgsGeometry.polygonize([rings.from_segments(np.array(single))]))
+        for part in parts_of(
+            QgsGeometry.polygonize([rings.from_segments(rings.places(map(tuple, single)))])
+        )
         if inside.contains(part.pointOnSurface())
     ]
     return QgsGeometry.collectGeometry(kept) if kept else QgsGeometry()

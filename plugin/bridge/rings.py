@@ -30,13 +30,21 @@ def lines(geometry: QgsGeometry) -> list:
 
 
 def vertices(geometry: QgsGeometry) -> set:
-    """The (x, y) of all vertices."""
+    """All vertices, as `spots` gives them."""
     return {spot for line in lines(geometry) for spot in spots(line)}
 
 
 def spots(line: np.ndarray) -> list:
-    """(n, 2) as a list of (x, y), which can be looked up in a set."""
-    return list(zip(*line.T.tolist()))
+    """(n, 2) as a list of x + iy, which can be looked up in a set.
+
+    Complex numbers, because a pair is one more thing for Python's collector to look through.
+    """
+    return np.ascontiguousarray(line).view(complex).ravel().tolist()
+
+
+def places(found) -> np.ndarray:
+    """Spots, or lists of them, as an array with x and y in a further axis."""
+    return np.array(list(found), complex)[..., None].view(float)
 
 
 def segments(found: list) -> np.ndarray:

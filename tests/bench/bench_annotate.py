@@ -17,6 +17,7 @@ from .clock import pause
 ROOT = Path(__file__).resolve().parents[2]
 DATA = (ROOT / os.environ.get("CONCORD_DATA", "../shared/data")).resolve()
 REPEATS = 15
+ACCEPTED = 40
 
 
 def _image(folder: Path) -> str:
@@ -102,22 +103,62 @@ def bench_prompt_vit_b(folder: Path) -> dict | None:
 
 
 def bench_accept_among_ten_thousand(folder: Path) -> dict:
-    """Accepting a proposal with the planar rule into a layer of 10,000 unsaved labels."""
+    """Accepting a square with the planar rule into a layer of 10,000 unsaved squares."""
+
+    def square(k: int, x: float, y: float):
+        from qgis.core import QgsGeometry, QgsRectangle
+
+        return QgsGeometry.fromRect(QgsRectangle(x, y, x + 18, y + 18))
+
+    def accepted(k: int):
+        from qgis.core import QgsGeometry, QgsRectangle
+
+        x, y = 5e5 + 70 * (k % 20) + 17, 5e6 + 700 + 200 * (k // 20)
+        return QgsGeometry.fromRect(QgsRectangle(x, y, x + 24, y + 30))
+
+    return _accepting(folder, square, accepted, "cut_new", 1.0)
+
+
+def bench_accept_traced_outlines(folder: Path) -> dict:
+    """The same with outlines traced from pixels, about a hundred vertices each, old ones cut."""
+    random, pixel = np.random.default_rng(1), 0.6
+    with pause():
+        from tests.gui.test_planar_coverage import blob
+
+        shapes: list = []
+
+    def label(k: int, x: float, y: float):
+        from qgis.core import QgsGeometry
+
+        if not shapes:
+            shapes.extend(blob(random, (0, 0), pixel) for _ in range(20))
+        shape = QgsGeometry(shapes[k % 20])
+        shape.translate(x, y)
+        return shape
+
+    def accepted(_k: int):
+        return blob(
+            random, (5e5 + random.uniform(200, 1800), 5e6 + random.uniform(200, 1800)), pixel
+        )
+
+    return _accepting(folder, label, accepted, "cut_old", 2.0)
+
+
+def _accepting(folder: Path, label, accepted, overlap: str, gap: float) -> dict:
+    """CPU time of the accepting thread; `label(k, x, y)` and `accepted(k)` make outlines."""
     with pause():
         from qgis.core import (
             QgsApplication,
             QgsCoordinateReferenceSystem,
             QgsCoordinateTransformContext,
             QgsFeature,
-            QgsGeometry,
-            QgsRectangle,
         )
 
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         application = QgsApplication([], False)
         application.initQgis()
         from concord.plugin.bridge import labels
-        from concord.plugin.bridge.planar import CUT_NEW, Rule
+        from concord.plugin.bridge.planar import Rule
 
         crs = QgsCoordinateReferenceSystem("EPSG:32632")
         layer = labels.create_label_layer(folder / "labels.gpkg", crs, "labels")
@@ -126,16 +167,14 @@ def bench_accept_among_ten_thousand(folder: Path) -> dict:
         for number in range(10_000):
             feature = QgsFeature(layer.fields())
             x, y = 5e5 + number % 100 * 20, 5e6 + number // 100 * 20
-            feature.setGeometry(QgsGeometry.fromRect(QgsRectangle(x, y, x + 18, y + 18)))
+            feature.setGeometry(labels.fitting(layer, label(number, x, y)))
             features.append(feature)
         layer.addFeatures(features)
-    times = []
-    for k in range(REPEATS):
-        x, y = 5e5 + 70 * k + 17, 5e6 + 700
-        shape = QgsGeometry.fromRect(QgsRectangle(x, y, x + 24, y + 30))
+        outlines = [accepted(k) for k in range(ACCEPTED)]
+    times, context, rule = [], QgsCoordinateTransformContext(), Rule(overlap, True, gap)
+    for shape in outlines:
         start = time.thread_time()
-        labels.accept(layer, shape, crs, {"class": 1}, QgsCoordinateTransformContext(), None,
-                      Rule(CUT_NEW, True, 1.0))  # fmt: skip
+        labels.accept(layer, shape, crs, {"class": 1}, context, None, rule)
         times.append((time.thread_time() - start) * 1000)
     count = layer.featureCount()
     layer.rollBack()
