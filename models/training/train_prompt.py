@@ -26,7 +26,7 @@ import torch.nn.functional as F
 
 OUT = prompt_split.ROOT / ".build" / "prompt"
 SEED, CROPS, TARGETS, RATE, WARM, DECAY = 20261120, 4, 6, 2e-3, 100, 0.998
-SIDES = ((0.0, 160), (0.5, 256))  # pixels of the crops from a share of the training on
+SIDES = ((0.0, 160), (0.6, 256))  # pixels of the crops from a share of the training on
 ROUNDS = (0.40, 0.26, 0.18, 0.16)  # how often a target has had 0, 1, 2, 3 answers already
 _source = None  # of the loading process
 
