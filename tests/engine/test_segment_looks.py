@@ -8,6 +8,7 @@ import pytest
 from concord.plugin.engine.scene import Scene
 from concord.plugin.engine.segment import predict
 from concord.plugin.engine.segment.composite import Composite
+from concord.plugin.engine.segment.desk import Desk, Question
 from concord.plugin.engine.segment.prompts import Candidate, Encoding, Prompt
 from concord.plugin.engine.segment.store import SHARED
 
@@ -108,3 +109,19 @@ def test_an_object_larger_than_the_tile_is_as_sharp_as_a_tile_that_holds_it(put,
     wide = put("wide.tif", values, names=["red", "green", "blue"])
     found = answer(wide, NearSighted())
     assert found[0].place.factor == 2 and found[0].mask.sum() == 160 * 160
+
+
+def test_idle_time_prepares_the_larger_tiles_last(path, monkeypatch):
+    provider = NearSighted()
+    monkeypatch.setattr(predict, "provider_of", lambda model, threads: provider)
+    desk = Desk(path, ("red", "green", "blue"), "near-sighted")
+    found = desk.missing(desk.grid.bounds, 10.0, 100)
+    factors = [place.factor for place in found]
+    assert factors == sorted(factors) and set(factors) == {1, 2, 4}
+    for place in found:
+        desk.encode(place)
+    assert not desk.missing(desk.grid.bounds, 10.0, 100)
+    monkeypatch.setattr(provider, "encode", None)
+    found = desk.ask(Question(((*desk.grid.xy(220.5, 220.5), 1),)))
+    assert found[0].score == 0.8, "a doubted click reads what was prepared"
+    desk.close()

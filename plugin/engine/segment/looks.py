@@ -17,7 +17,7 @@ from .places import Place
 _CUT = 0.03  # of the tile's border: a mask that touches more of it was cut off there
 _WIDER = 2  # times a larger tile is tried for an object that was cut off
 _CLOSER = 2  # times a smaller tile is tried for a small object
-_DOUBTED = 2  # times a larger tile is tried when the model does not trust its own answer
+DOUBTED = 2  # times a larger tile is tried when the model does not trust its own answer
 _SAME = 0.6  # IoU with what was seen from farther, that a sharper mask must keep
 
 
@@ -76,7 +76,7 @@ def trusted(view: View, found: list, place: Place) -> list:
     doubt, sharp = getattr(view.provider, "doubt", 0.0), place.factor
     if not doubt:
         return found
-    for _ in range(_DOUBTED):
+    for _ in range(DOUBTED):
         if not (found and found[0].score < doubt):
             break
         wider = view.coarser(place)
