@@ -125,3 +125,12 @@ def test_idle_time_prepares_the_larger_tiles_last(path, monkeypatch):
     found = desk.ask(Question(((*desk.grid.xy(220.5, 220.5), 1),)))
     assert found[0].score == 0.8, "a doubted click reads what was prepared"
     desk.close()
+
+
+def test_a_preview_shows_what_the_click_gives_once_the_tiles_are_there(path):
+    """A hover showed a speck of the roof that a click then outlined as a whole."""
+    provider = NearSighted()
+    assert answer(path, provider, widen=False)[0].score == 0.2
+    click = answer(path, provider)[0]
+    hover = answer(path, provider, widen=False)[0]
+    assert hover.place == click.place and np.array_equal(hover.mask, click.mask)

@@ -22,7 +22,7 @@ class Question:
         shape: an old outline as GeoJSON.
         scale: map units of the image's CRS that one screen pixel shows; 0 for full resolution.
         previous: the answer that is corrected.
-        widen: look on a larger tile when the object is cut off.
+        widen: look again at other scales, which may need encodings (see ``predict.answer``).
     """
 
     points: tuple = ()

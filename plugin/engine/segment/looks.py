@@ -27,12 +27,14 @@ class View:
 
     Args:
         ask: (place, mask or None) to answers, best first; ``mask`` is bool on the place's pixels.
+        ready: (place) to whether it may be looked at; a preview waits for no encoding.
         provider: ``closer`` and ``doubt`` say when it wants to look again (`pair.Preparation`).
         bounds: (left, top, right, bottom) of the prompt in pixels of the scene.
         width, height: of the scene; ``tile``: pixels along a side of the encoded image.
     """
 
     ask: Callable
+    ready: Callable
     provider: object
     bounds: tuple
     width: int
@@ -51,7 +53,10 @@ def whole(view: View, found: list) -> list:
     for _ in range(_WIDER):
         if not (found and _is_cut_off(found[0], view.width, view.height)):
             break
-        found = view.ask(view.coarser(found[0].place), None) or found
+        place = view.coarser(found[0].place)
+        if not view.ready(place):
+            break
+        found = view.ask(place, None) or found
     return found
 
 
@@ -62,6 +67,8 @@ def closer(view: View, found: list) -> list:
             break
         place = view.closer(found[0].place)
         if place == found[0].place or not place.holds(view.bounds, 0.02):
+            break
+        if not view.ready(place):
             break
         found = view.ask(place, None) or found
     return found
@@ -80,7 +87,7 @@ def trusted(view: View, found: list, place: Place) -> list:
         if not (found and found[0].score < doubt):
             break
         wider = view.coarser(place)
-        if wider.window == place.window:
+        if wider.window == place.window or not view.ready(wider):
             break
         place = wider
         other = view.ask(place, None)
@@ -94,7 +101,8 @@ def _sharpened(view: View, found: list, factor: int) -> list:
         known = found[0]
         place = view.closer(known.place)
         mask = _onto(known.mask, known.place, place)
-        if not mask.any() or _is_cut_off(replace(known, mask=mask, place=place), *_size(view)):
+        cut = _is_cut_off(replace(known, mask=mask, place=place), view.width, view.height)
+        if cut or not mask.any() or not view.ready(place):
             break
         finer = view.ask(place, mask)
         if not finer or _overlap(finer[0].mask, mask) < _SAME:
@@ -106,10 +114,6 @@ def _sharpened(view: View, found: list, factor: int) -> list:
             for rank, answer in enumerate(ranked)
         ]
     return found
-
-
-def _size(view: View) -> tuple:
-    return view.width, view.height
 
 
 def _overlap(one: np.ndarray, other: np.ndarray) -> float:

@@ -56,6 +56,7 @@ def answer(
         widen: look again on a larger tile when the object reaches over the tile's border, on a
             smaller one when it is small and the model wants that, and on larger ones when the
             model doubts its answer: of a large roof seen from near it may know only a part.
+            Without it only tiles that are encoded already are looked at: a preview.
 
     Raises:
         ConcordError: the prompt lies outside the image or where it has no data.
@@ -71,11 +72,11 @@ def answer(
             progress,
         )
 
-    found = ask(place, None)
-    if not widen:
-        return found
-    view = looks.View(ask, provider, prompt.bounds, width, height, tile)
-    found = looks.whole(view, found)
+    def ready(place):
+        return widen or places.is_encoded(scene, composite, provider, place)
+
+    view = looks.View(ask, ready, provider, prompt.bounds, width, height, tile)
+    found = looks.whole(view, ask(place, None))
     if previous is None:
         found = looks.trusted(view, looks.closer(view, found), place)
     return found
