@@ -20,9 +20,11 @@ pytest.importorskip("sklearn")
 def village():
     """(bands, truth): 64 roofs (2) on open ground (1), 320 x 320 pixels."""
     truth = np.ones((320, 320), np.uint8)
-    for row in range(16, 320, 40):
-        for col in range(16, 320, 40):
-            truth[row : row + 14, col : col + 12] = 2
+    rng = np.random.default_rng(5)
+    for row in range(12, 300, 40):
+        for col in range(12, 300, 40):
+            top, left = row + rng.integers(0, 14), col + rng.integers(0, 14)  # no lattice
+            truth[top : top + rng.integers(9, 15), left : left + rng.integers(9, 15)] = 2
     means = np.array([[0, 0, 0], [80, 120, 60], [170, 110, 100]], float)
     bands = means[truth].transpose(2, 0, 1)
     noise = np.random.default_rng(1).normal(0, 12, bands.shape)

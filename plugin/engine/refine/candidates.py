@@ -82,10 +82,11 @@ def count_evidence(bands, numbers, regions: int, core: tuple, old, best, lead) -
     """
     table = Table(len(bands))
     out = np.zeros((regions, table.columns))
-    whole = np.rint(bands * _UNITS)
+    # Whole numbers in double precision: sums in any order are exact.
+    whole = np.rint(bands * _UNITS).astype(np.float64)
     inside_core = np.zeros(numbers.shape, bool)
     inside_core[core] = True
-    leads = np.rint(lead * _UNITS)
+    leads = np.rint(lead * _UNITS).astype(np.float64)
     sizes = np.bincount(numbers[numbers >= 0], minlength=regions)
     for number, where in enumerate(ndimage.find_objects(numbers + 1)):
         # A small part may belong to a larger region only when it meets the edge of what is seen.
