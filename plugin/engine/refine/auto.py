@@ -27,7 +27,7 @@ _SPECKLE = 0.02
 _CONFUSED = 0.055
 _FEW_PIXELS = 60_000  # below, the model learns too little to be believed at that threshold
 _CONFUSED_FEW = 0.09
-_MUCH = 0.13  # of the map, from which on swapped classes are repaired pixel by pixel
+_MUCH = 0.14  # of the map, from which on confused classes are repaired pixel by pixel
 # Of the segments that a trained model judges; chosen on chips 0-3 of chesapeake, by models that
 # had not seen the chip: 93.6 % right at 100, 93.7 % at 200, 92.9 % at 400 (chips 4-7: 92.5, 93.3,
 # 93.3).
@@ -184,7 +184,7 @@ class AutoEngine:
                 f"({confused:.1%}) no whole region speaks for another class: it is taken as clean."
             )
             return found("none", 0.0, reason), Keep()
-        if engine.swapped and confused > _MUCH:
+        if confused > _MUCH:
             lead = float(np.clip(0.8 - (confused - least) * 7.0, 0.25, 0.8))
             return found("confusion", confused, contradicts), Demanding(engine.fused, lead)
         return found(*_of_regions(engine)), engine
