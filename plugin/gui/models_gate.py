@@ -31,7 +31,7 @@ class GateRows:
 
     def __init__(self, panel, layout):
         self.panel = panel
-        self.drops = QCheckBox(tr("Leave da&tes out in turn"))
+        self.drops = QCheckBox(tr("Leave dates out in turn"))
         layout.addRow(self.drops)
         self.drops.setChecked(str(settings.value("gate/drops", "false")).lower() == "true")
         self.model = optional_model(tr("None, run every tile"))
@@ -42,7 +42,7 @@ class GateRows:
         row(layout, tr("&Gate"), self.model, tip)
         self.classes = QgsCheckableComboBox()
         tip = tr("What opens a tile; a gate with two classes looks for the second by itself")
-        self._rows = [(row(layout, tr("Loo&ks for"), self.classes, tip), self.classes)]
+        self._rows = [(row(layout, tr("Looks for"), self.classes, tip), self.classes)]
         self.least = QgsDoubleSpinBox()
         self.least.setRange(0.1, 100)
         self.least.setDecimals(1)
@@ -53,7 +53,7 @@ class GateRows:
             "A tile is run when the gate finds this share of its pixels, or gives the chip this "
             "probability. Lower skips less and misses less"
         )
-        self._rows.append((row(layout, tr("At &least"), self.least, tip), self.least))
+        self._rows.append((row(layout, tr("At least"), self.least, tip), self.least))
         self.model.reload(str(settings.value("gate/model", "")))
         self._listed()
         self.model.changed.connect(self._listed)
@@ -94,15 +94,12 @@ class GateRows:
     def follow(self, model: str, doubt: bool) -> None:
         """Offer to leave dates out where the model reads a series and doubt is asked for."""
         series = bool(model) and settings.reads_series(model)
+        self.drops.setVisible(series)
         self.drops.setEnabled(series and doubt)
         tip = tr(
             "How much the answer hangs on single dates joins the doubt; takes one more pass a date"
         )
-        if not series:
-            tip = tr("For models that read a series of dates; this one reads single images")
-        elif not doubt:
-            tip = tr("Tick Show doubt first: what is found joins it")
-        self.drops.setToolTip(tip)
+        self.drops.setToolTip(tip if doubt else tr("Tick Show doubt first: what is found joins it"))
 
     def need(self) -> str:
         """What is missing before a run; empty when nothing is."""

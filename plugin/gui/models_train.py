@@ -57,7 +57,7 @@ class TrainPage:
             "shapes and surroundings from few labels; best with Linear or Small neural network"
         )
         row(layout, tr("En&coder features"), self.encoder, tip)
-        self.alone = QCheckBox(tr("Encoder features o&nly"))
+        self.alone = QCheckBox(tr("Encoder features only"))
         self.alone.setToolTip(tr("Leave out bands, derived bands and texture; a quicker map"))
         layout.addRow(self.alone)
         self.encoder.changed.connect(self._encoder_changed)
