@@ -51,7 +51,7 @@ def check(card: Card, scene: Scene, model=None, later=()) -> list:
     verdicts += [_dates(card, 1 + len(later)), _every_band(card, [scene, *later])]
     verdicts.append(_resolution(card, scene))
     if all(name in scene.sources for name in wanted):
-        values = scene.overview(wanted, 256)
+        values = scene.glance(wanted)
         verdicts.append(_unit(card, scene, values))
         verdicts.append(_range(card, values))
         verdicts.append(_nodata(values))

@@ -99,7 +99,7 @@ def _balanced(codes, present, most: int, rng) -> np.ndarray:
 
 def fill_of(scene: Scene, bands) -> np.ndarray:
     """The mean of each band, which stands where there are no data."""
-    view = scene.overview(list(bands), 256)
+    view = scene.glance(list(bands))
     means = [float(p[np.isfinite(p)].mean()) if np.isfinite(p).any() else 0.0 for p in view]
     return np.array(means, np.float32)
 
