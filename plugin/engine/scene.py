@@ -12,7 +12,7 @@ from .errors import ConcordError
 from .grid import Grid, Window
 
 _SMALL = 2048 * 2048  # pixels
-_SQUARE, _SQUARES = 32, 8  # pixels of a square's side, squares along a side of the scene
+_SQUARE, _SQUARES = 48, 6  # pixels of a square's side, squares along a side of the scene
 
 
 @dataclass(frozen=True)
