@@ -353,3 +353,28 @@ def test_an_esri_definition_beside_the_model(tmp_path):
     (tmp_path / "m.emd").write_text(json.dumps({**emd, "Classes": [{"Name": "road"}]}))
     with pytest.raises(ConcordError, match="no Esri model definition"):
         cards.read(str(tmp_path / "m.onnx"), {})
+
+
+def test_a_run_that_fails_keeps_every_strip_above_the_tile(tmp_path, image):
+    """A strip was handed out with the next row's first tile only, and that was the one to fail."""
+    model, path = write_model(tmp_path, item_of()), image(700, 200)
+    opened, calls = Model(model), []
+    own = opened.run_all
+
+    def fails(images):
+        calls.append(1)
+        if len(calls) > per_row * below:
+            raise ConcordError("the graph fell over; choose another.")
+        return own(images)
+
+    with Scene([path]) as scene:
+        tiles = tiling.plan_tiles(
+            scene.grid, scene.grid.window, opened.card.tile, opened.card, False
+        )
+        rows = sorted({tile.core.row for tile in tiles})
+        per_row = len(tiles) // len(rows)
+        below = next(i for i, row in enumerate(rows) if row >= 256)
+        opened.run_all = fails
+        with pytest.raises(ConcordError, match="finished part is kept"):
+            runner.run(opened, scene, runner.RunWish(str(tmp_path / "o.tif")))
+    assert (tmp_path / ".o.tif.journal" / "000000000.npz").is_file()

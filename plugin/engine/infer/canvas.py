@@ -64,9 +64,13 @@ class Canvas:
         below = (tile.core.row + tile.core.height - self.area.row) * self.factor
         return below > self.top
 
+    def begin(self, tile: Tile) -> None:
+        """Hand out the strips above a tile, which is waited for: should it fail, they are kept."""
+        self._finish((tile.core.row - self.area.row) * self.factor)
+
     def add(self, tile: Tile, answer, keep: np.ndarray) -> None:
         """Put a tile in its place; strips above it are finished."""
-        self._finish((tile.core.row - self.area.row) * self.factor)
+        self.begin(tile)
         if answer is None:
             self._reach(tile.core)
             return

@@ -245,7 +245,7 @@ def _range(card: Card, values: np.ndarray) -> Verdict | None:
 def _nodata(values: np.ndarray) -> Verdict:
     share = float((~np.isfinite(values)).any(axis=0).mean())
     if share == 1.0:
-        return Verdict(RED, "No data", "the image has no data here")
+        return Verdict(RED, "No data", "in the whole image")
     level = AMBER if share > 0.5 else GREEN
     return Verdict(level, "No data", f"{share:.1%} of the pixels are empty and stay empty")
 

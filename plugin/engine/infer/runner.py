@@ -108,6 +108,7 @@ def _fill(job: Job, work: TileRunner, layers: dict, journal: Journal, writers: d
     done = len(job.tiles) - len(tiles)
     with plan.answers(job, work, [tile for tile in tiles if tile not in job.closed]) as made:
         for tile in tiles:
+            canvas.begin(tile)
             answer, keep = (None, None) if tile in job.closed else next(made)
             canvas.add(tile, answer, keep)
             done += 1
