@@ -15,7 +15,7 @@ IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 CARD = "concord:prompt"  # key in the encoder's metadata; <encoder>.json beside it serves as well
 _NEUTRAL = {"Cast", "Transpose", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Resize", "Pad"}
-_CARD = ("size", "resize", "scale", "layout", "closer")
+_CARD = ("size", "resize", "scale", "layout", "closer", "doubt")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Preparation:
     ``resize`` is ``longest`` (longest side to ``size``, padded with 0 at the right and below) or
     ``stretch`` (both sides to ``size``). ``layout`` is NCHW, NHWC or HWC. ``closer`` is the share
     of the tile's side under which an object is looked at again on a tile of half the side; 0 never.
+    ``doubt`` is the expected IoU under which larger tiles are tried as well; 0 never.
     ``fill`` is what the padding holds, so that it is 0 once the encoder has centred the values;
     None leaves the padding to the encoder.
     """
@@ -36,6 +37,7 @@ class Preparation:
     std: tuple = IMAGENET_STD
     layout: str = "NCHW"
     closer: float = 0.0
+    doubt: float = 0.0
     fill: tuple | None = (0.0,) * 3
 
 

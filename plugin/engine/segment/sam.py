@@ -33,7 +33,7 @@ class SamPrompter:
 
     def __init__(self, pair: Pair, threads: int = 1):
         self.pair, self.id, self.tile = pair, pair.id, pair.preparation.size
-        self.closer = pair.preparation.closer
+        self.closer, self.doubt = pair.preparation.closer, pair.preparation.doubt
         self._threads = threads
         self._encoder = None  # opened when needed: a stored encoding needs the decoder only
         self._decoder = _open(pair.decoder, threads)
