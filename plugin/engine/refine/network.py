@@ -52,6 +52,10 @@ class Network:
             runner.run(self.model, self._scene, wish, progress)
         self._raster = rasters.Raster(str(self._path))
 
+    def __getstate__(self) -> dict:
+        """What a worker of a cluster needs: the answers are there, the model is not asked again."""
+        return {**self.__dict__, "model": None, "_scene": None, "_raster": None}
+
     def close(self) -> None:
         """Let go of the file."""
         if self._raster is not None:
@@ -59,6 +63,8 @@ class Network:
 
     def posterior(self, patch: Patch, step: int = 1) -> tuple:
         """(probabilities, known), both (classes, rows, cols); ``step`` saves nothing here."""
+        if self._raster is None:
+            self._raster = rasters.Raster(str(self._path))
         planes = self._raster.read(patch.window)
         seen = np.isfinite(planes).all(axis=0)
         answer = np.tensordot(self._table, np.where(seen, planes, 0.0), 1).astype(np.float32)
