@@ -80,7 +80,7 @@ def asked(wish: str, scene: Scene, scheme: Taxonomy, shares: dict, folder: Path,
     Args:
         wish: ``auto`` for a bundled model that fits image and classes, ``none``, or a model.
         shares: {code: share of the map's pixels} of the classes in use.
-        notes: a list that gets a sentence for every model of these classes that was not asked.
+        notes: a list that gets a sentence for a model that fits but was trained elsewhere.
 
     Raises:
         ConcordError: a model that was named does not fit.
@@ -118,29 +118,26 @@ def _fitting(path: Path, scene: Scene, scheme: Taxonomy, shares: dict, folder: P
     covered = sum(shares[code] for code, one in zip(codes, knows) if one)
     if knows.sum() < 2 or covered < _COVERED * sum(shares.values()):
         return None
-    why = _doubt(model, scene)
+    verdicts = preflight.check(model.card, scene, model)
+    doubts = {v.what for v in verdicts if v.level != preflight.GREEN}
+    if preflight.worst(verdicts) == preflight.RED or doubts & _UNFIT:
+        return None
+    why = _far(model, scene)
     if why:
         notes.append(
-            f"The model {model.card.id} knows these classes but was not asked: {why}. Name it as "
-            "the model to ask if you trust it here."
+            f"{model.card.id} was not asked: {why}. Choose it as the model to ask if you trust it "
+            "here."
         )
         return None
     return Network(model, table, codes, scene, folder)
 
 
-def _doubt(model: Model, scene: Scene) -> str:
-    """Why a model is not asked unbidden, in words; '' for no reason."""
-    verdicts = preflight.check(model.card, scene, model)
-    for verdict in verdicts:
-        unfit = verdict.what in _UNFIT and verdict.level != preflight.GREEN
-        if unfit or verdict.level == preflight.RED:
-            return f"{verdict.what.lower()}: {verdict.detail}"
+def _far(model: Model, scene: Scene) -> str:
+    """Why a model that fits is not asked unbidden at this place, in words; '' for no reason."""
     away = preflight.kilometres_away(model.card, scene)
     if away is None:
         return "its card does not say where it was trained"
-    if away > _NEAR:
-        return f"the nearest place of its training is {away:,.0f} km away"
-    return ""
+    return f"it was trained {away:,.0f} km away" if away > _NEAR else ""
 
 
 def table_of(model: Model, scheme: Taxonomy, codes) -> np.ndarray:
