@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -198,41 +197,6 @@ def bench_nlcd_with_examples(folder: Path) -> dict:
         shares.append(float((after == truth[:, own]).mean()))
     figures = {f"chip_{i}": round(100 * share, 2) for i, share in enumerate(shares)}
     return {"after": round(100 * float(np.mean(shares)), 2), **figures}
-
-
-def bench_small_network(folder: Path) -> dict:
-    """A small network trained on NLCD, on NLCD refined by `auto`, and on the 1 m map of seven
-    chips, scored on the eighth (chips 0, 3 and 7, which have two classes); 5 seeds; percent."""
-    from sklearn.neural_network import MLPClassifier
-
-    from concord.plugin.engine.grid import Window
-    from concord.plugin.engine.refine.auto import AutoEngine
-    from concord.plugin.engine.refine.model import features_of
-    from concord.plugin.engine.refine.source import ArraySource
-
-    bands, nlcd, truth, columns = strip()
-    source = ArraySource(bands, nlcd, (2, 3, 5))
-    features = features_of(source.patch(Window(0, 0, source.width, source.height))) / 512.0
-    maps = {"noisy": nlcd, "refined": refined(AutoEngine(), source), "right": truth}
-    found: dict = {}
-    for held in (0, 3, 7):
-        rest = np.concatenate([np.arange(c.start, c.stop) for i, c in enumerate(columns)
-                               if i != held])  # fmt: skip
-        test = features[:, ::2, columns[held]][:, :, ::2].reshape(len(features), -1).T
-        wanted = truth[::2, columns[held]][:, ::2].ravel()
-        for seed in range(5):
-            rng = np.random.default_rng(seed)
-            rows, cols = rng.integers(0, 256, 6000), rng.choice(rest, 6000)
-            for name, codes in maps.items():
-                network = MLPClassifier((16,), max_iter=40, random_state=seed)
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # 40 rounds are meant to be few
-                    network.fit(features[:, rows, cols].T, codes[rows, cols])
-                share = float((network.predict(test) == wanted).mean())
-                found.setdefault(name, []).append(share)
-    figures = {name: round(100 * float(np.mean(v)), 2) for name, v in found.items()}
-    gain = np.array(found["refined"]) - np.array(found["noisy"])
-    return {**figures, "refined_better_of_15": int((gain > 0).sum())}
 
 
 # --- speed and memory
