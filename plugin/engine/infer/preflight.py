@@ -52,7 +52,7 @@ def check(card: Card, scene: Scene, model=None, later=()) -> list:
     verdicts += [_dates(card, 1 + len(later)), _every_band(card, [scene, *later])]
     verdicts.append(_resolution(card, scene))
     if all(name in scene.sources for name in wanted):
-        values = scene.overview(wanted, 256)
+        values = scene.glance(wanted)
         verdicts.append(_unit(card, scene, values))
         verdicts.append(_range(card, values))
         verdicts.append(_nodata(values))
@@ -266,7 +266,7 @@ def _range(card: Card, values: np.ndarray) -> Verdict | None:
 def _nodata(values: np.ndarray) -> Verdict:
     share = float((~np.isfinite(values)).any(axis=0).mean())
     if share == 1.0:
-        return Verdict(RED, "No data", "the image has no data here")
+        return Verdict(RED, "No data", "in the whole image")
     level = AMBER if share > 0.5 else GREEN
     return Verdict(level, "No data", f"{share:.1%} of the pixels are empty and stay empty")
 
