@@ -37,9 +37,9 @@ class Network:
     works = True
 
     def __init__(self, model: Model, table: np.ndarray, codes, scene: Scene, folder: Path):
-        self.model, self._table, self._scene = model, table.astype(np.float32), scene
+        self.model, self.table, self._scene = model, table.astype(np.float32), scene
         self.codes = np.array(codes, np.int64)
-        self._path = folder / f"network-{files.sha256(model.path)[:12]}.tif"
+        self.path = folder / f"network-{files.sha256(model.path)[:12]}.tif"
         self._raster = None
         self.title = model.card.title
 
@@ -47,14 +47,19 @@ class Network:
         """Run the model over the scene; an equal, earlier run is used again."""
         from ..infer import runner
 
-        if not self._path.is_file():
-            wish = runner.RunWish(None, str(self._path))
+        if not self.path.is_file():
+            wish = runner.RunWish(None, str(self.path))
             runner.run(self.model, self._scene, wish, progress)
-        self._raster = rasters.Raster(str(self._path))
+        self._raster = rasters.Raster(str(self.path))
 
-    def __getstate__(self) -> dict:
-        """What a worker of a cluster needs: the answers are there, the model is not asked again."""
-        return {**self.__dict__, "model": None, "_scene": None, "_raster": None}
+    @classmethod
+    def of_answers(cls, path: Path, table: np.ndarray, codes, title: str) -> Network:
+        """What was asked before, from its file; the model itself is not needed."""
+        made = cls.__new__(cls)
+        made.model = made._scene = made._raster = None
+        made.table, made.codes = table.astype(np.float32), np.array(codes, np.int64)
+        made.path, made.title = path, title
+        return made
 
     def close(self) -> None:
         """Let go of the file."""
@@ -64,13 +69,13 @@ class Network:
     def posterior(self, patch: Patch, step: int = 1) -> tuple:
         """(probabilities, known), both (classes, rows, cols); ``step`` saves nothing here."""
         if self._raster is None:
-            self._raster = rasters.Raster(str(self._path))
+            self._raster = rasters.Raster(str(self.path))
         planes = self._raster.read(patch.window)
         seen = np.isfinite(planes).all(axis=0)
-        answer = np.tensordot(self._table, np.where(seen, planes, 0.0), 1).astype(np.float32)
+        answer = np.tensordot(self.table, np.where(seen, planes, 0.0), 1).astype(np.float32)
         total = answer.sum(axis=0)
         answer /= np.maximum(total, 1e-6)
-        known = self._table.any(axis=1)[:, None, None] & (seen & (total > 0))
+        known = self.table.any(axis=1)[:, None, None] & (seen & (total > 0))
         return answer, known
 
 

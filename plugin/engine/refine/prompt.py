@@ -57,10 +57,6 @@ class PromptEngine:
             "a tie keeps the old class"
         )
 
-    def __getstate__(self) -> dict:
-        """What a worker of a cluster needs: the regions are drawn, the model is not asked again."""
-        return {**self.__dict__, "_prompter": None}
-
     def prepare(self, source: Source, progress: Progress = SILENT) -> None:
         self._progress = progress
         self.partition = Partition(self._cut, votes_of, self.folder)

@@ -70,7 +70,7 @@ def refine(image, labels: str, output: str, *, progress: Progress = SILENT, **wi
             jobs.answered(lambda: method.prepare(desk.source, progress.part(0, 35)), progress)
             job = Job(desk.source, method, guards, desk.grid, desk.truth)
             tally, resumed = Tally(), journal.resumed
-            found, left_out = _make(job, wish, desk.scheme, journal, tally,
+            found, left_out = _make(job, wish, judge, desk.scheme, journal, tally,
                                     progress.part(35, 100))  # fmt: skip
         except ConcordError:
             journal.remove()
@@ -99,7 +99,7 @@ def refine(image, labels: str, output: str, *, progress: Progress = SILENT, **wi
     return values, desk.scheme, found
 
 
-def _make(job, wish, scheme, journal, tally, progress) -> tuple:
+def _make(job, wish, judge, scheme, journal, tally, progress) -> tuple:
     """Answer every tile, write the map, draw the proposals."""
     grid, output = job.grid, wish.output
     halo = job.engine.halo + job.guards.halo + BOUNDARY
@@ -109,7 +109,7 @@ def _make(job, wish, scheme, journal, tally, progress) -> tuple:
     sure_path = str(journal.folder / "confidence.tif")
     with rasters.Writer(output, grid, 1, "uint8", nodata=0, **described) as writer:
         with rasters.Writer(sure_path, grid, 2, "uint8", sidecar=False) as sure:
-            found = _answers(job, tiles, journal, wish.executor, progress)
+            found = _answers(job, tiles, journal, wish, judge, progress)
             for done, (tile, kept) in enumerate(found, 1):
                 writer.write(kept["after"], tile.core)
                 sure.write(np.stack([kept["after"], kept["confidence"]]), tile.core)
@@ -125,15 +125,15 @@ def _make(job, wish, scheme, journal, tally, progress) -> tuple:
         return drawing.gather(read, grid, scheme, evidence[:250], progress.part(80, 100))
 
 
-def _answers(job: Job, tiles: list, journal, executor: str, progress):
+def _answers(job: Job, tiles: list, journal, wish, judge, progress):
     """Yield (tile, its arrays) in order; each is kept in the journal as soon as it is there."""
-    address = jobs.address_of(executor)
+    address = jobs.address_of(wish.executor)
     if address:
         from ..infer import cluster
         from . import remote
 
         open_tiles = [tile for number, tile in tiles if not journal.has(number)]
-        errand = cluster.Errand("refine.remote", *remote.errand_of(job))
+        errand = cluster.Errand("refine.remote", remote.spec_of(wish, journal.folder, judge), b"")
         far = cluster.run_ordered(address, errand, open_tiles, progress)
         with contextlib.closing(far):
             for number, tile in tiles:
@@ -144,7 +144,7 @@ def _answers(job: Job, tiles: list, journal, executor: str, progress):
         number, tile = item
         return tile, _kept(journal, number, lambda: answer(job, tile))
 
-    yield from jobs.run_ordered(tiles, work, progress, jobs.workers_of(executor))
+    yield from jobs.run_ordered(tiles, work, progress, jobs.workers_of(wish.executor))
 
 
 def _kept(journal, number: int, make) -> dict:

@@ -61,7 +61,7 @@ class RasterSource:
     """
 
     def __init__(self, scene, labels, planes, codes):
-        self.scene, self.labels, self.planes = scene, labels, planes
+        self._scene, self.labels, self._planes = scene, labels, planes
         self.codes = tuple(codes)
         self.width, self.height = scene.grid.width, scene.grid.height
         self.names = list(dict.fromkeys([*planes.bands, *scene.names]))
@@ -70,11 +70,11 @@ class RasterSource:
     def patch(self, window: Window) -> Patch:
         from ..segment.composite import stretch
 
-        raw = self.scene.read(self.names, window)
+        raw = self._scene.read(self.names, window)
         bands, valid = self.scaling.apply(raw)
         at = {name: plane for name, plane in zip(self.names, raw)}
         picture = np.stack(
-            [stretch(at[b], *lim) for b, lim in zip(self.planes.bands, self.planes.limits)], -1
+            [stretch(at[b], *lim) for b, lim in zip(self._planes.bands, self._planes.limits)], -1
         )
         return Patch(picture, valid, self.labels.read(window), self.codes, bands, window)
 
