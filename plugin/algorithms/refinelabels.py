@@ -81,7 +81,8 @@ class RefineLabels(ConcordAlgorithm):
         )
         executor = QgsProcessingParameterString("EXECUTOR", tr("Executor"), "local", optional=True)
         self.add_advanced(
-            executor, "local for one thread, local:4 for four; the result is the same."
+            executor,
+            "local, local:4 for four threads, or dask:ADDRESS of a scheduler; same result.",
         )
         self.add_taxonomy()
         self.add_raster_output("OUTPUT", "Refined map")

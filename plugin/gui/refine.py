@@ -16,28 +16,10 @@ from ..engine import taxonomy as taxonomies
 from . import reports
 from .lists import Table
 from .panel import Panel, box_of
+from .refine_choices import ENGINES, models_to_ask
 from .review import ReviewQueue
 from .runner import Outcome
 from .widgets import LayerCombo, choice, form, note, row, taxonomy_combo
-
-ENGINES = (
-    ("auto", "Automatic", "Looks for the kind of noise, takes the engine for it and says why."),
-    ("potts", "Speckle", "Removes pixels that their neighbours contradict; keeps thin objects."),
-    ("shift", "Shifted map", "Moves the map back to where its edges meet the image's."),
-    ("guided", "Edges of the image", "Smooths the classes along the edges of the image."),
-    ("fused", "Edges and model", "Mixes smoothed classes with a model trained on other blocks."),
-    ("confident", "Confident model", "Relabels what a model of the other blocks is sure of."),
-    ("outdated", "Outdated objects", "Relabels objects that no longer look like their class."),
-    (
-        "felzenszwalb",
-        "Free segments (Felzenszwalb)",
-        "Classes vote inside segments that follow the edges of the image.",
-    ),
-    ("slic", "Compact segments (SLIC)", "Classes vote inside even segments of the image."),
-    ("watershed", "Watershed segments", "Classes vote inside basins of the image's gradient."),
-    ("prompt", "Prompted regions", "Classes vote inside regions a promptable model draws; slow."),
-    ("mode", "Mode filter", "Each pixel takes the most frequent class around it; no image needed."),
-)
 
 
 class RefinePanel(Panel):
@@ -89,8 +71,9 @@ class RefinePanel(Panel):
         self.explained = note()
         layout.addRow(self.explained)
         self.judge = choice()
-        for title, key in ((tr("A bundled one that fits"), "auto"), (tr("None"), "none")):
+        for title, key, about in models_to_ask():
             self.judge.addItem(title, key)
+            self.judge.setItemData(self.judge.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         tip = tr("A trained model that the automatic engine asks where errors are no mere noise")
         row(layout, tr("As&k a model"), self.judge, tip)
         self.unsure = QgsCheckableComboBox()
@@ -229,12 +212,12 @@ class RefinePanel(Panel):
 
     def show_report(self, report: dict) -> None:
         """Show the share of changed pixels and what changed into what."""
-        self.numbers.setText(
-            tr("{share:.1f} % of the pixels would change, in {n} regions.").format(
-                share=100 * float(report.get("changed_share", 0)), n=report.get("regions", 0)
-            )
-            + (" " + report["noise"]["reason"] if report.get("noise") else "")
+        text = tr("{share:.1f} % of the pixels would change, in {n} regions.").format(
+            share=100 * float(report.get("changed_share", 0)), n=report.get("regions", 0)
         )
+        reason = [report["noise"]["reason"]] if report.get("noise") else []
+        reason += [note for note in report.get("notes", []) if "was not asked" in note]
+        self.numbers.setText("\n".join([text, *reason]))
         box_of(self.results).show()
         transitions = sorted(report.get("transitions", []), key=lambda t: -t.get("pixels", 0))
         self.changes.fill(

@@ -94,3 +94,17 @@ def test_the_vote_of_a_segment_by_hand(blocks, monkeypatch):
 def test_objects_keep_their_ground_size_whatever_the_pixel():
     assert default_scale(1.0) == 800 and default_scale(10.0) == pytest.approx(40, abs=0.2)
     assert default_scale(0.1) == 800 and default_scale(1000.0) == 10
+
+
+def test_slic_does_not_melt_a_small_noisy_picture_into_one_superpixel():
+    rng = np.random.default_rng(3)
+    picture = np.where(np.arange(64)[:, None] < 32, 70, 150)[..., None] + rng.normal(
+        0, 40, (64, 64, 3)
+    )
+    labels = np.where(np.arange(64)[:, None] < 32, 1, 2) * np.ones((64, 64), np.uint8)
+    labels[20:31, 20:31] = 3
+    patch = Patch(picture.clip(0, 255).astype(np.uint8), np.ones((64, 64), bool),
+                  labels.astype(np.uint8), (1, 2, 3))  # fmt: skip
+    engine = SegmentEngine("slic", 1.0)
+    assert engine._cut(patch).max() + 1 >= 0.6 * 64 * 64 / 150
+    assert {1, 2} <= set(np.unique(engine.propose(patch).proposed))

@@ -1,4 +1,4 @@
-"""Tiles on a Dask cluster: the engine and the model are shipped, images are read by the workers.
+"""Tiles on a Dask cluster: engine and model are shipped, images are read by the workers.
 
 The workers need numpy, onnxruntime, rasterio and scipy, and see the images under the same paths.
 """
@@ -13,6 +13,7 @@ import threading
 import time
 import zipfile
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import jobs, packages
@@ -25,6 +26,21 @@ _POLL = 0.1  # seconds between looks at the cancel button
 _LOOK = 5.0  # seconds between looks at the workers while a tile is waited for
 _PATIENCE = 60.0  # seconds without any worker before a run gives up
 _AHEAD = 3  # tiles under way for each thread of the cluster
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Tiles of something else than a model's run.
+
+    Args:
+        module: below ``plugin.engine``; its ``answer(key, spec, blob, tile)`` gives ("done",
+            answer) or ("error", text), where ``tile`` is core and window as four numbers each.
+        spec: plain values that every tile needs; blob: bytes that every tile needs.
+    """
+
+    module: str
+    spec: dict
+    blob: bytes
 
 
 def archive() -> bytes:
@@ -44,7 +60,7 @@ def archive() -> bytes:
 def _shipped():
     """The task of one tile. A function inside a function is sent as code, not by its name."""
 
-    def run_tile(engine, tag, key, spec, model, tile):
+    def run_tile(engine, tag, key, module, spec, blob, tile):
         import importlib
         import io
         import os
@@ -67,10 +83,10 @@ def _shipped():
             sys.path.append(home)
             importlib.invalidate_caches()
         try:
-            far = importlib.import_module(f"{name}.plugin.engine.infer.remote")
+            far = importlib.import_module(f"{name}.plugin.engine.{module}")
         except ImportError as error:
             return "error", f"A worker of the cluster lacks a package ({error}); install it there."
-        return far.answer(key, spec, model, tile)
+        return far.answer(key, spec, blob, tile)
 
     return run_tile
 
@@ -178,21 +194,24 @@ def _threads(client, address: str) -> int:
 
 def _submitter(client, work):
     """A function from a tile to its future; what all tiles share is sent once."""
-    engine, model = archive(), Path(work.model.path).read_bytes()
-    spec = remote.spec_of(work)
+    engine, errand = archive(), work
+    if not isinstance(work, Errand):
+        blob = Path(work.model.path).read_bytes()
+        errand = Errand("infer.remote", remote.spec_of(work), blob)
+    spec, blob = errand.spec, errand.blob
     tag = hashlib.sha256(engine).hexdigest()[:12]
-    text = json.dumps([spec, hashlib.sha256(model).hexdigest()], sort_keys=True, default=str)
+    text = json.dumps([spec, hashlib.sha256(blob).hexdigest()], sort_keys=True, default=str)
     key = hashlib.sha256(text.encode()).hexdigest()
     shared = [
         client.submit(*_kept(content), key=f"concord-{name}-{tag}-{key[:12]}", pure=True)
-        for name, content in (("engine", engine), ("spec", spec), ("model", model))
+        for name, content in (("engine", engine), ("spec", spec), ("blob", blob))
     ]
     run_tile = _shipped()
 
     def submit(tile):
         numbers = tuple((w.col, w.row, w.width, w.height) for w in (tile.core, tile.window))
         return client.submit(
-            run_tile, shared[0], tag, key, shared[1], shared[2], numbers, pure=False
+            run_tile, shared[0], tag, key, errand.module, *shared[1:], numbers, pure=False
         )
 
     return submit
@@ -228,6 +247,8 @@ def _wait(client, answer: _Answer, progress: Progress):
 def _opened(answered: tuple, work) -> tuple:
     if answered[0] == "error":
         raise ConcordError(answered[1])
+    if isinstance(work, Errand):
+        return answered[1]
     _, found, keep = answered
     if work.adapter.family == "objects" and found is not None:
         from .tasks.boxes import Found

@@ -197,14 +197,14 @@ class AutoEngine:
 
 def _of_regions(engine: ContradictedEngine) -> tuple:
     """(kind, rate, reason) of a map that the image contradicts in whole regions."""
-    part = f"{engine.changed:.2%} of the map"
+    part = f"{engine.changed:.1%} of the map" if engine.changed >= 5e-4 else "a little of the map"
     if engine.alone * 2 > engine.changed:
-        reason = f"{part} shows objects of another class than all around: objects are left out."
+        reason = f"Regions amid another class ({part}) look unlike it: objects are left out."
         return "omission", engine.changed, reason
     if engine.swapped:
-        reason = f"In {part} whole regions look like another class: classes are confused."
+        reason = f"Whole regions ({part}) look like another class: classes are confused."
         return "confusion", engine.changed, reason
-    reason = f"In {part} whole regions look like a rarer class: the map is out of date there."
+    reason = f"Whole regions ({part}) look like a rarer class: the map is out of date there."
     return "stale", engine.changed, reason
 
 

@@ -42,7 +42,7 @@ class Wish:
             that fits, an id or a file.
         smallest: minimum mapping unit in pixels.
         objects: keep small objects that the image shows.
-        executor: ``local`` or ``local:4`` for threads.
+        executor: ``local``, ``local:4`` for threads, or ``dask:ADDRESS`` of a scheduler.
         tile: pixels a side of a unit of work; the result does not depend on it.
     """
 

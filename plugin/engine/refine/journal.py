@@ -37,10 +37,14 @@ class Journal:
             files.write_text(known, text)
         self.resumed = sum(1 for _ in self.folder.glob("tile_*.npz"))
 
+    def has(self, number: int) -> bool:
+        """Whether a tile is finished."""
+        return (self.folder / f"tile_{number}.npz").exists()
+
     def get(self, number: int) -> dict | None:
         """The arrays of a finished tile."""
         path = self.folder / f"tile_{number}.npz"
-        if not path.exists():
+        if not self.has(number):
             return None
         with np.load(path) as kept:
             return {name: kept[name] for name in kept.files}

@@ -37,9 +37,9 @@ class Network:
     works = True
 
     def __init__(self, model: Model, table: np.ndarray, codes, scene: Scene, folder: Path):
-        self.model, self._table, self._scene = model, table.astype(np.float32), scene
+        self.model, self.table, self._scene = model, table.astype(np.float32), scene
         self.codes = np.array(codes, np.int64)
-        self._path = folder / f"network-{files.sha256(model.path)[:12]}.tif"
+        self.path = folder / f"network-{files.sha256(model.path)[:12]}.tif"
         self._raster = None
         self.title = model.card.title
 
@@ -47,10 +47,19 @@ class Network:
         """Run the model over the scene; an equal, earlier run is used again."""
         from ..infer import runner
 
-        if not self._path.is_file():
-            wish = runner.RunWish(None, str(self._path))
+        if not self.path.is_file():
+            wish = runner.RunWish(None, str(self.path))
             runner.run(self.model, self._scene, wish, progress)
-        self._raster = rasters.Raster(str(self._path))
+        self._raster = rasters.Raster(str(self.path))
+
+    @classmethod
+    def of_answers(cls, path: Path, table: np.ndarray, codes, title: str) -> Network:
+        """What was asked before, from its file; the model itself is not needed."""
+        made = cls.__new__(cls)
+        made.model = made._scene = made._raster = None
+        made.table, made.codes = table.astype(np.float32), np.array(codes, np.int64)
+        made.path, made.title = path, title
+        return made
 
     def close(self) -> None:
         """Let go of the file."""
@@ -59,12 +68,14 @@ class Network:
 
     def posterior(self, patch: Patch, step: int = 1) -> tuple:
         """(probabilities, known), both (classes, rows, cols); ``step`` saves nothing here."""
+        if self._raster is None:
+            self._raster = rasters.Raster(str(self.path))
         planes = self._raster.read(patch.window)
         seen = np.isfinite(planes).all(axis=0)
-        answer = np.tensordot(self._table, np.where(seen, planes, 0.0), 1).astype(np.float32)
+        answer = np.tensordot(self.table, np.where(seen, planes, 0.0), 1).astype(np.float32)
         total = answer.sum(axis=0)
         answer /= np.maximum(total, 1e-6)
-        known = self._table.any(axis=1)[:, None, None] & (seen & (total > 0))
+        known = self.table.any(axis=1)[:, None, None] & (seen & (total > 0))
         return answer, known
 
 
@@ -74,7 +85,7 @@ def asked(wish: str, scene: Scene, scheme: Taxonomy, shares: dict, folder: Path,
     Args:
         wish: ``auto`` for a bundled model that fits image and classes, ``none``, or a model.
         shares: {code: share of the map's pixels} of the classes in use.
-        notes: a list that gets a sentence for every model of these classes that was not asked.
+        notes: a list that gets a sentence for a model that fits but was trained elsewhere.
 
     Raises:
         ConcordError: a model that was named does not fit.
@@ -112,29 +123,26 @@ def _fitting(path: Path, scene: Scene, scheme: Taxonomy, shares: dict, folder: P
     covered = sum(shares[code] for code, one in zip(codes, knows) if one)
     if knows.sum() < 2 or covered < _COVERED * sum(shares.values()):
         return None
-    why = _doubt(model, scene)
+    verdicts = preflight.check(model.card, scene, model)
+    doubts = {v.what for v in verdicts if v.level != preflight.GREEN}
+    if preflight.worst(verdicts) == preflight.RED or doubts & _UNFIT:
+        return None
+    why = _far(model, scene)
     if why:
         notes.append(
-            f"The model {model.card.id} knows these classes but was not asked: {why}. Name it as "
-            "the model to ask if you trust it here."
+            f"{model.card.id} was not asked: {why}. Choose it as the model to ask if you trust it "
+            "here."
         )
         return None
     return Network(model, table, codes, scene, folder)
 
 
-def _doubt(model: Model, scene: Scene) -> str:
-    """Why a model is not asked unbidden, in words; '' for no reason."""
-    verdicts = preflight.check(model.card, scene, model)
-    for verdict in verdicts:
-        unfit = verdict.what in _UNFIT and verdict.level != preflight.GREEN
-        if unfit or verdict.level == preflight.RED:
-            return f"{verdict.what.lower()}: {verdict.detail}"
+def _far(model: Model, scene: Scene) -> str:
+    """Why a model that fits is not asked unbidden at this place, in words; '' for no reason."""
     away = preflight.kilometres_away(model.card, scene)
     if away is None:
         return "its card does not say where it was trained"
-    if away > _NEAR:
-        return f"the nearest place of its training is {away:,.0f} km away"
-    return ""
+    return f"it was trained {away:,.0f} km away" if away > _NEAR else ""
 
 
 def table_of(model: Model, scheme: Taxonomy, codes) -> np.ndarray:

@@ -71,7 +71,10 @@ class Engine(Protocol):
 
 def shares_of(labels: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """One plane (rows, cols) of float32 a class: 1 where the map has that class."""
-    return np.stack([(labels == code) for code in codes]).astype(np.float32)
+    out = np.empty((len(codes), *labels.shape), np.float32)
+    for plane, code in zip(out, codes):
+        plane[:] = labels == code
+    return out
 
 
 def from_shares(shares: np.ndarray, codes: np.ndarray, labels: np.ndarray) -> Opinion:
@@ -82,14 +85,15 @@ def from_shares(shares: np.ndarray, codes: np.ndarray, labels: np.ndarray) -> Op
         codes: class codes in the order of ``shares``.
         labels: (rows, cols) old codes.
     """
-    best = shares.argmax(axis=0)
-    top = np.take_along_axis(shares, best[None], axis=0)[0]
-    index = np.full(256, -1, np.int16)
-    index[codes] = np.arange(len(codes))
-    old = index[labels]
-    own = np.take_along_axis(shares, np.maximum(old, 0)[None], axis=0)[0]
-    own = np.where(old >= 0, own, 0.0)
+    top, own = shares[0].copy(), np.zeros(labels.shape, shares.dtype)
+    best = np.full(labels.shape, codes[0], np.uint8)
+    for plane, code in zip(shares, codes):
+        here = labels == code
+        np.copyto(own, plane, where=here)
+        better = plane > top
+        np.copyto(top, plane, where=better)
+        best[better] = code
     keeps = own >= top  # a tie keeps the old class
-    proposed = np.where(keeps, labels, codes[best]).astype(np.uint8)
+    proposed = np.where(keeps, labels, best).astype(np.uint8)
     lead = np.where(keeps, 0.0, top - own).astype(np.float32)
     return Opinion(proposed, np.where(keeps, own, top).astype(np.float32), lead)

@@ -9,7 +9,9 @@ from .. import rasters
 from ..progress import Progress
 from ..taxonomy import Taxonomy
 
-_SHEET = 2048
+# Pixels a side of what is drawn at once: GDAL is asked through rasterio, which holds the lock of
+# Python while it draws, so that larger sheets would stop the window.
+_SHEET = 512
 MOST = 100_000
 
 

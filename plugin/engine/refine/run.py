@@ -58,7 +58,7 @@ def refine(image, labels: str, output: str, *, progress: Progress = SILENT, **wi
     """
     wish = Wish(list(image), labels, output, **wishes)
     Guards(margin=wish.margin, smallest=int(wish.smallest))  # refused before anything is opened
-    workers = jobs.workers_of(wish.executor)
+    jobs.threads_of(wish.executor)
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         desk = Desk(wish, stack, progress)
@@ -70,8 +70,8 @@ def refine(image, labels: str, output: str, *, progress: Progress = SILENT, **wi
             jobs.answered(lambda: method.prepare(desk.source, progress.part(0, 35)), progress)
             job = Job(desk.source, method, guards, desk.grid, desk.truth)
             tally, resumed = Tally(), journal.resumed
-            found, left_out = _make(job, output, desk.scheme, journal, workers,
-                                    wish.tile or TILE, tally, progress.part(35, 100))  # fmt: skip
+            found, left_out = _make(job, wish, judge, desk.scheme, journal, tally,
+                                    progress.part(35, 100))  # fmt: skip
         except ConcordError:
             journal.remove()
             raise
@@ -93,30 +93,23 @@ def refine(image, labels: str, output: str, *, progress: Progress = SILENT, **wi
         examples=wish.examples,
         model=judge.model.card.id if judge is not None else None,
         resumed_tiles=resumed,
+        executor=wish.executor,
         seconds=round(time.monotonic() - started, 3),
     )
     return values, desk.scheme, found
 
 
-def _make(job, output, scheme, journal, workers, size, tally, progress) -> tuple:
+def _make(job, wish, judge, scheme, journal, tally, progress) -> tuple:
     """Answer every tile, write the map, draw the proposals."""
-    grid = job.grid
+    grid, output = job.grid, wish.output
     halo = job.engine.halo + job.guards.halo + BOUNDARY
-    tiles = list(enumerate(grid.tiles(size, halo)))
-
-    def work(item):
-        number, tile = item
-        kept = journal.get(number)
-        if kept is None:
-            kept = answer(job, tile)
-            journal.put(number, kept)
-        return tile, kept
+    tiles = list(enumerate(grid.tiles(wish.tile or TILE, halo)))
 
     described = {"colours": scheme.colours, "categories": scheme.names}
     sure_path = str(journal.folder / "confidence.tif")
     with rasters.Writer(output, grid, 1, "uint8", nodata=0, **described) as writer:
         with rasters.Writer(sure_path, grid, 2, "uint8", sidecar=False) as sure:
-            found = jobs.run_ordered(tiles, work, progress, workers)
+            found = _answers(job, tiles, journal, wish, judge, progress)
             for done, (tile, kept) in enumerate(found, 1):
                 writer.write(kept["after"], tile.core)
                 sure.write(np.stack([kept["after"], kept["confidence"]]), tile.core)
@@ -130,6 +123,36 @@ def _make(job, output, scheme, journal, workers, size, tally, progress) -> tuple
 
         evidence = f"{job.engine.id}: {job.engine.settings}"
         return drawing.gather(read, grid, scheme, evidence[:250], progress.part(80, 100))
+
+
+def _answers(job: Job, tiles: list, journal, wish, judge, progress):
+    """Yield (tile, its arrays) in order; each is kept in the journal as soon as it is there."""
+    address = jobs.address_of(wish.executor)
+    if address:
+        from ..infer import cluster
+        from . import remote
+
+        open_tiles = [tile for number, tile in tiles if not journal.has(number)]
+        errand = cluster.Errand("refine.remote", remote.spec_of(wish, journal.folder, judge), b"")
+        far = cluster.run_ordered(address, errand, open_tiles, progress)
+        with contextlib.closing(far):
+            for number, tile in tiles:
+                yield tile, _kept(journal, number, lambda: next(far))
+        return
+
+    def work(item):
+        number, tile = item
+        return tile, _kept(journal, number, lambda: answer(job, tile))
+
+    yield from jobs.run_ordered(tiles, work, progress, jobs.workers_of(wish.executor))
+
+
+def _kept(journal, number: int, make) -> dict:
+    kept = journal.get(number)
+    if kept is None:
+        kept = make()
+        journal.put(number, kept)
+    return kept
 
 
 def answer(job: Job, tile: Tile) -> dict:
