@@ -15,6 +15,8 @@ import zipfile
 from collections import deque
 from pathlib import Path
 
+import numpy as np
+
 from .. import jobs, packages
 from ..errors import ConcordError
 from ..progress import Progress
@@ -229,6 +231,8 @@ def _opened(answered: tuple, work) -> tuple:
     if answered[0] == "error":
         raise ConcordError(answered[1])
     _, found, keep = answered
+    if isinstance(keep, tuple):
+        keep = np.ones(keep, bool)
     if work.adapter.family == "objects" and found is not None:
         from .tasks.boxes import Found
 
