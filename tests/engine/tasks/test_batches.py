@@ -47,7 +47,7 @@ def test_chips_and_channels_last_in_a_fixed_batch(graph, run, image, calls):
     wanted = run(graph(pool, item, ((1, 3, 32, 32),), (("out", 2),)), path)[2]["main"]
     calls.clear()
     made = run(graph(pool, item, ((4, 3, 32, 32),), (("out", 2),)), path)[2]["main"]
-    assert np.array_equal(made, wanted) and calls == [4, 2]
+    assert np.array_equal(made, wanted) and sorted(calls) == [2, 4]
     axes = ["batch", "height", "width", "bands"]
     item = card_of("similarity-search", halo=None, axes=axes)
     mean = [node("ReduceMean", "in0", "out", axes=[1, 2], keepdims=0)]
