@@ -26,6 +26,7 @@ class Source:
     sensor: str
     band: sensors.SceneBand
     nodata: float | None
+    transparent: bool = False  # whether the file's mask or alpha band says where data are
 
 
 class Scene:
@@ -60,12 +61,15 @@ class Scene:
         kind = "classes" if info.categories or any(info.colours.values()) else "image"
         method = resampling_for(info.grid, self.grid, kind)
         self._native[info.path] = native_size(info.grid, self.grid)
+        taken = {band.index for band in found.bands}  # an alpha band taken as nir hides nothing
+        transparent = not any(own.is_alpha and own.index in taken for own in info.bands)
         for band in found.bands:
             if band.name in self.sources:
                 raise self._twice(info, self.sources[band.name].path, band.name)
             self.sources[band.name] = Source(
-                band.name, band.unit, info.path, method, found.sensor, band, band.nodata
-            )
+                band.name, band.unit, info.path, method, found.sensor, band, band.nodata,
+                transparent,
+            )  # fmt: skip
 
     def _twice(self, info, other: str, name: str) -> ConcordError:
         crs = rasters.info(other).grid.crs
@@ -91,11 +95,18 @@ class Scene:
         """Whether a band's own pixels do not lie on the scene's grid."""
         return self._raster(self.sources[name]).is_resampled
 
+    def is_masked(self, name: str) -> bool:
+        """Whether the mask or alpha band of a band's file says where its data are."""
+        source = self.sources[name]
+        return source.transparent and self._raster(source).is_masked
+
     def is_computed(self, name: str) -> bool:
         """Whether scale and offset alone do not give the band from its file."""
         source = self.sources[name]
         in_power = self.is_resampled(name) and bool(backscatter.function_for(source))
-        return bool(source.band.formula) or in_power
+        # A virtual raster asks a mask or a no-data value, not both.
+        hidden_twice = source.nodata is not None and self.is_masked(name)
+        return bool(source.band.formula) or in_power or hidden_twice
 
     def require(self, names) -> list:
         """The names as given, or a refusal that says which band is missing."""
@@ -109,10 +120,11 @@ class Scene:
 
     def read(self, names, window: Window | None = None, shape=None) -> np.ndarray:
         """Float32 (bands, rows, cols) of ``window`` in physical units, NaN for no data."""
-        planes = [self._plane(self.sources[name], window, shape) for name in names]
+        hidden: dict = {}  # a file's mask is read once for all its bands
+        planes = [self._plane(self.sources[name], window, shape, hidden) for name in names]
         return np.stack(planes)
 
-    def _plane(self, source: Source, window, shape) -> np.ndarray:
+    def _plane(self, source: Source, window, shape, hidden: dict) -> np.ndarray:
         raster = self._raster(source)
         raw = raster.read(window, [source.band.index], shape)[0]
         plane = raw.astype(np.float32)
@@ -120,6 +132,14 @@ class Scene:
             lacking = raw == source.nodata
             if lacking.any():
                 plane[lacking] = np.nan
+        if raw.dtype.kind == "f":
+            plane[np.isinf(plane)] = np.nan
+        if source.transparent:
+            if source.path not in hidden:
+                valid = raster.valid(window, shape)
+                hidden[source.path] = None if valid is None else ~valid
+            if hidden[source.path] is not None:
+                plane[hidden[source.path]] = np.nan
         if source.band.scale != 1.0:
             plane *= np.float32(source.band.scale)
         if source.band.offset != 0.0:
