@@ -122,3 +122,19 @@ def test_no_scheduler_no_package_no_address(tmp_path, image, monkeypatch):  # no
     with pytest.raises(ConcordError, match="names no scheduler"):
         jobs.address_of("dask:")
     assert jobs.threads_of("dask:tcp://x:1") == 1 and jobs.threads_of("local:3") == 3
+
+
+def test_a_gate_of_pixels_looks_on_the_cluster_as_well(tmp_path, image, cluster):  # noqa: F811
+    """Which pixels have data once did not travel with answers that are cropped."""
+    from concord.plugin.engine.infer.gate import Gate
+    from concord.plugin.engine.infer.session import Model
+
+    model = write_model(tmp_path, item_of())
+    path = image(300, 260, hole=(slice(20, 90), slice(30, 70)))
+    made = []
+    for executor in ("local", f"dask:{cluster[0]}"):
+        opened = Model(model)
+        gate = Gate(opened, (opened.card.classes[0].name,), 0.1)
+        report = run(model, path, tmp_path / "o.tif", executor=executor, gate=gate)
+        made.append((report["gate"]["left_out"], (tmp_path / "o.tif").read_bytes()))
+    assert made[0] == made[1]

@@ -177,6 +177,7 @@ def test_scaling_of_the_card_stands_in_the_graph(land, tmp_path):
         ("boxes", "has no features of single pixels"),
         ("unit", "does not fit the image: unit"),
         ("bands", "does not fit the image: bands missing"),
+        ("nan", "encoder tiny returned values that are not numbers"),
     ],
 )  # fmt: skip
 def test_encoders_that_do_not_suit_get_a_sentence(land, tmp_path, case, words):
@@ -193,6 +194,10 @@ def test_encoders_that_do_not_suit_get_a_sentence(land, tmp_path, case, words):
         tiny(path, [helper.make_node("Conv", ["image", "w"], ["out"])], [("w", _conv())])
     elif case == "boxes":
         tiny(path, plain, task="object-detection")
+    elif case == "nan":
+        tiny(path, [helper.make_node("Log", ["image"], ["a"]),
+                    helper.make_node("Mul", ["a", "w"], ["out"])],
+             [("w", np.float32([np.nan]))])  # fmt: skip
     elif case == "unit":
         tiny(path, plain, unit="dB")
     else:

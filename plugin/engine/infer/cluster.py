@@ -16,6 +16,8 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from .. import jobs, packages
 from ..errors import ConcordError
 from ..progress import Progress
@@ -250,6 +252,8 @@ def _opened(answered: tuple, work) -> tuple:
     if isinstance(work, Errand):
         return answered[1]
     _, found, keep = answered
+    if isinstance(keep, tuple):
+        keep = np.ones(keep, bool)
     if work.adapter.family == "objects" and found is not None:
         from .tasks.boxes import Found
 

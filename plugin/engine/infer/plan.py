@@ -123,10 +123,20 @@ def answers(job: Job, work: TileRunner, tiles: list):
     else:
         # One thread more than the model is given: it reads the next tile meanwhile.
         workers = jobs.threads_of(job.wish.executor) + 1
-        made = jobs.run_ordered(tiles, work, job.progress, workers, job.model.stop)
+        size = work.model.batch
+        groups = [tiles[i : i + size] for i in range(0, len(tiles), size)]
+        made = jobs.run_ordered(groups, work.many, job.progress, workers, job.model.stop)
+        made = _each(made)
     # Closed here, so that a failed write ends the tiles that are under way.
     with contextlib.closing(made):
         yield made
+
+
+def _each(groups):
+    """The members of groups, one after the other; closes what gives the groups."""
+    with contextlib.closing(groups):
+        for group in groups:
+            yield from group
 
 
 @contextlib.contextmanager

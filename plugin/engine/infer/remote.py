@@ -65,7 +65,7 @@ def _built(spec: dict, model: bytes) -> TileRunner:
 def answer(key: str, spec: dict, model: bytes, tile) -> tuple:
     """("done", answer, keep) of a tile (core and window as four numbers each), or ("error", text).
 
-    Objects come as [class number, score, outline, box].
+    Objects come as [class number, score, outline, box]; ``keep`` as its shape where all are kept.
     """
     try:
         with _lock:
@@ -78,5 +78,5 @@ def answer(key: str, spec: dict, model: bytes, tile) -> tuple:
         return "error", str(error)
     if runner.adapter.family == "objects" and found is not None:
         found = [(one.place, one.score, one.outline, one.box) for one in found]
-    # What has data is asked for where tiles are blended; else a megabyte a tile travels in vain.
-    return "done", found, keep if runner.task.blended else None
+    # Mostly all of a tile has data: then its size says so, and a megabyte need not travel.
+    return "done", found, keep.shape if keep.all() else keep

@@ -10,8 +10,7 @@ import numpy as np
 from .. import rasters
 from ..grid import Tile, Window
 from . import tasks
-from .tasks.dense import all_finite
-from .values import scale
+from .feed import Feed
 
 SEAM = 1  # pixels beyond a core that are compared with the neighbouring tile
 
@@ -52,40 +51,46 @@ class TileRunner:
         self.scenes = list(scenes) if isinstance(scenes, (list, tuple)) else [scenes]
         self.grid = self.scenes[0].grid
         self.adapter = tasks.adapter(model, self.task.unsure)
-        self.channels = [self._channels(i) for i in range(len(model.card.inputs))]
-        self.fills = self._means() if fills is None else fills
+        self.feed = Feed(model, self.scenes, fills)
         self._gate = threading.Semaphore(at_once)
 
-    def _channels(self, number: int) -> list:
-        """[(band, date) or None] of an input, date by date where it has a time axis."""
-        entry = self.model.card.inputs[number]
-        if "T" in entry.axes:
-            steps = self.model.steps(number) or len(self.scenes)
-            return [(band, date) for date in range(steps) for band in entry.bands]
-        present = [n for n, d in entry.channels if d < len(self.scenes)
-                   and n in self.scenes[d].sources]  # fmt: skip
-        if entry.optional and len(present) < len(entry.bands):
-            return [None] * len(entry.bands)
-        return entry.channels
-
-    def _means(self) -> dict:
-        means = {}
-        for date, scene in enumerate(self.scenes):
-            names = sorted({c[0] for cs in self.channels for c in cs if c and c[1] == date})
-            if not names:
-                continue
-            for name, plane in zip(names, scene.glance(scene.require(names))):
-                finite = plane[np.isfinite(plane)]
-                means[(name, date)] = float(finite.mean()) if finite.size else 0.0
-        return means
+    @property
+    def fills(self) -> dict:
+        return self.feed.fills
 
     def __call__(self, tile: Tile):
         """(what the task asks for, or None when the core is empty; where the core has data)."""
+        return self.many([tile])[0]
+
+    def many(self, tiles) -> list:
+        """The answers of several tiles, which go through the graph together where it wants that."""
+        steps = [self._steps(tile) for tile in tiles]
+        answers: list = [None] * len(steps)
+        asked = self._sent(steps, dict.fromkeys(range(len(steps))), answers)
+        while asked:
+            with self._gate:
+                raws = self.model.run_many(list(asked.values()))
+            asked = self._sent(steps, dict(zip(asked, raws)), answers)
+        return answers
+
+    @staticmethod
+    def _sent(steps: list, raws: dict, answers: list) -> dict:
+        """Hand each tile what the graph gave; {number: images} of those that ask for more."""
+        asked = {}
+        for number, raw in raws.items():
+            try:
+                asked[number] = steps[number].send(raw)
+            except StopIteration as done:
+                answers[number] = done.value
+        return asked
+
+    def _steps(self, tile: Tile):
+        """One tile from reading to its answer: yields images, is sent what the graph gives."""
         core = tile.core
         keep = self._inside(core)
         if not keep.any():
             return None, keep
-        images, empty = self._images(tile.window)
+        images, empty = self.feed.images(tile.window)
         off_row, off_col = core.row - tile.window.row, core.col - tile.window.col
         part = (slice(off_row, off_row + core.height), slice(off_col, off_col + core.width))
         keep &= ~empty[part]
@@ -93,11 +98,13 @@ class TileRunner:
             return None, keep
         family = self.adapter.family
         if family == "chips":
-            return self.adapter.vector(self._raw(images)), keep
+            raw = yield images
+            return self.adapter.vector(raw), keep
         size = (tile.window.height, tile.window.width)
         if family == "objects":
-            return self._objects(images, size, tile), keep
-        planes = self._planes(images, size)
+            raw = yield images
+            return self._objects(raw, size, tile), keep
+        planes = yield from self._planes(images, size)
         if self.task.blended:
             return planes, keep
         return self._finished(planes, tile, keep), keep
@@ -107,68 +114,9 @@ class TileRunner:
             return np.ones((core.height, core.width), bool)
         return rasters.burn([(g, 1) for g in self.mask], self.grid.sub(core)).astype(bool)
 
-    # --- what goes in
-
-    def _images(self, window: Window) -> tuple:
-        """([scaled image of each input], (rows, cols) of pixels that lack a band)."""
-        margin = self.model.margin
-        wide = window.grown(margin)
-        inner = wide.clipped(self.grid.width, self.grid.height)
-        step = self.model.card.alignment
-        side = self.model.fixed_size
-        rows, cols = wide.height, wide.width
-        more = [(side - n if side else -n % step) for n in (rows, cols)]
-        pads = (
-            (inner.row - wide.row, wide.row + rows - inner.row - inner.height + more[0]),
-            (inner.col - wide.col, wide.col + cols - inner.col - inner.width + more[1]),
-        )
-        wanted = list(dict.fromkeys(c for channels in self.channels for c in channels if c))
-        planes, empty = {}, np.zeros((inner.height, inner.width), bool)
-        for date, scene in enumerate(self.scenes):
-            names = [name for name, d in wanted if d == date]
-            if not names:
-                continue
-            read = scene.read(scene.require(names), inner)
-            for name, plane in zip(names, read):
-                if not all_finite(plane):
-                    lacking = ~np.isfinite(plane)
-                    empty |= lacking
-                    # The scene's mean pulls no neighbour to an extreme.
-                    plane[lacking] = self.fills[(name, date)]
-                planes[(name, date)] = plane
-            if wanted == self.channels[0] and len(self.channels) == len(self.scenes) == 1:
-                planes = {"whole": read}
-        shape = (inner.height, inner.width)
-        images = [self._image(number, planes, shape, pads) for number in range(len(self.channels))]
-        top, left = window.row - inner.row, window.col - inner.col
-        return images, empty[top : top + window.height, left : left + window.width]
-
-    def _image(self, number: int, planes: dict, shape, pads) -> np.ndarray:
-        entry, channels = self.model.card.inputs[number], self.channels[number]
-        if "whole" in planes:  # the usual case: what was read is what goes in
-            image = planes["whole"]
-        else:
-            blank = np.zeros(shape, np.float32)
-            image = np.stack([planes[c] if c else blank for c in channels])
-        if any(any(pair) for pair in pads):
-            image = np.pad(image, ((0, 0), *pads), mode="symmetric")
-        if entry.stride > 1:
-            n, k = len(image), entry.stride
-            rows, cols = image.shape[1] // k, image.shape[2] // k
-            blocks = image[:, : rows * k, : cols * k].reshape(n, rows, k, cols, k)
-            image = blocks.mean(axis=(2, 4))
-        if "T" not in entry.axes:
-            return scale(image, entry)
-        dates = image.reshape(-1, len(entry.bands), *image.shape[1:])
-        return np.stack([scale(one, entry) for one in dates])
-
     # --- what comes out
 
-    def _raw(self, images: list) -> list:
-        with self._gate:
-            return self.model.run_all(images)
-
-    def _planes(self, images: list, size: tuple) -> np.ndarray:
+    def _planes(self, images: list, size: tuple):
         """Averaged planes of the window; spreads of flips and of dates behind them when asked."""
         views = _views(self.task.flips, images)
         margin = self.model.margin
@@ -177,11 +125,14 @@ class TileRunner:
         found = []
         for turn in views:
             shape = full[::-1] if turn[2] else full
-            planes = self.adapter.planes(self._raw([_turned(i, turn) for i in images]), shape)
-            found.append(_back(planes, turn))
+            raw = yield [_turned(i, turn) for i in images]
+            found.append(_back(self.adapter.planes(raw, shape), turn))
         mean = found[0] if len(found) == 1 else np.mean(found, axis=0, dtype=np.float32)
         if self.task.unsure and (len(found) > 1 or self.task.drops):
-            dropped = [self.adapter.planes(self._raw(i), full) for i in self._without(images)]
+            dropped = []
+            for changed in self._without(images):
+                raw = yield changed
+                dropped.append(self.adapter.planes(raw, full))
             mean = np.concatenate([mean, _spread(found), _spread(dropped or found[:1])])
         factor = self.adapter.scale
         return mean[:, : size[0] * factor, : size[1] * factor]
@@ -214,13 +165,13 @@ class TileRunner:
         made = {name: _value(arrays[name]) for name in self.task.asked if name in arrays}
         return made if votes is None else {**made, "votes": votes}
 
-    def _objects(self, images, size, tile: Tile) -> list:
+    def _objects(self, raw: list, size, tile: Tile) -> list:
         """Objects whose middle lies in the core, in pixels of the whole image."""
         from dataclasses import replace
 
         core, window = tile.core, tile.window
         kept = []
-        for found in self.adapter.find(self._raw(images), size):
+        for found in self.adapter.find(raw, size):
             left, top, right, bottom = found.box
             col, row = window.col + (left + right) / 2, window.row + (top + bottom) / 2
             if not (0 <= col - core.col < core.width and 0 <= row - core.row < core.height):

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ConcordError
 from ..grid import Window
+from ..infer.tasks.dense import all_finite
 from . import encoder as encoders
 from .graphs import INPUT, Builder, session
 
@@ -209,6 +210,11 @@ class Reader:
         self._plan, self._scene, self._fill = plan, scene, fill
         self._session = feature_session(plan) if made is None else session(made)
 
+    @property
+    def side(self) -> int:
+        """A good side for windows, in pixels: feature maps by the hundred take memory."""
+        return 256 if self._plan.encoder else 512
+
     def read(self, part: Window) -> tuple:
         """(planes, rows, cols) float32 of ``part``, and which of its pixels lack no band."""
         window, more = self._plan.window(part, self._scene.grid)
@@ -218,6 +224,11 @@ class Reader:
         if any(more):  # the image's end is no multiple of what the encoder wants
             image = np.pad(image, ((0, 0), (0, more[0]), (0, more[1])), mode="symmetric")
         planes = self._session.run(None, {INPUT: image[None]})[0][0]
+        if self._plan.encoder and not all_finite(planes):
+            raise ConcordError(
+                f"The encoder {self._plan.encoder.id} returned values that are not numbers; check "
+                "the unit and scale of the bands against its card."
+            )
         row, col = part.row - window.row, part.col - window.col
         inside = (slice(row, row + part.height), slice(col, col + part.width))
         return planes[(slice(None), *inside)], ~empty.any(axis=0)[inside]

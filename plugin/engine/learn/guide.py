@@ -10,7 +10,6 @@ from ..progress import Progress
 from . import features
 from .samples import fill_of
 
-_TILE = 512
 _TAUGHT = 3000  # training pixels that distances are measured to
 _MANY, _AXES = 40, 12  # from so many features on, so many principal axes stand for them
 
@@ -33,7 +32,7 @@ def write(path: str, scene, plan, learned, samples, step: int, progress: Progres
     grid = _coarse(scene.grid, step)
     doubt = np.full((grid.height, grid.width), np.nan, np.float32)
     distance = doubt.copy()
-    tiles = list(scene.grid.tiles(max(step, _TILE // step * step)))
+    tiles = list(scene.grid.tiles(max(step, reader.side // step * step)))
     for number, tile in enumerate(tiles):
         progress.report(number, len(tiles), "Where to label next")
         values, good, place = _sampled(reader, tile.core, step)

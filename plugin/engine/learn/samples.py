@@ -109,8 +109,8 @@ def collect(labels, scene: Scene, plan: features.Plan, most: int, seed: int, pro
     codes, places, counts = choose(labels, scene, most, seed, progress.part(0, 30))
     reader = features.Reader(plan, scene, fill_of(scene, plan.bands))
     values = np.full((len(codes), len(plan.names)), np.nan, np.float32)
-    order = np.lexsort((places[:, 1] // _TILE, places[:, 0] // _TILE))
-    keys = (places // _TILE)[order]
+    order = np.lexsort((places[:, 1] // reader.side, places[:, 0] // reader.side))
+    keys = (places // reader.side)[order]
     starts = np.flatnonzero(np.any(np.diff(keys, axis=0, prepend=-1), axis=1))
     reading = progress.part(30, 100)
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(order)])):
