@@ -172,9 +172,9 @@ def main(target: Path) -> None:
     }
     for name, row in figures.items():
         print(name, {k: round(v, 4) for k, v in row.items()}, flush=True)
-    import raster_cards
+    import roof_card
 
-    raster_cards.save_buildings(model, figures, target)
+    roof_card.save_buildings(model, figures, target)
 
 
 if __name__ == "__main__":

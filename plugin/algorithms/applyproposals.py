@@ -16,6 +16,7 @@ from ..bridge.text import tr
 from ..engine.errors import ConcordError
 from .base import ConcordAlgorithm
 
+_NUMBERS = ("old_class", "new_class", "proposal", "confidence")
 _FIELDS = (
     "proposal", "old_class", "new_class", "confidence", "pixels", "area", "source", "status",
 )  # fmt: skip
@@ -124,8 +125,26 @@ def _plain(told: dict) -> dict:
     for name, value in told.items():
         if value is None or (hasattr(value, "isNull") and value.isNull()):
             continue
-        out[name] = int(value) if name in ("old_class", "new_class", "proposal") else value
+        out[name] = _number(name, value) if name in _NUMBERS else value
     return out
+
+
+def _number(name: str, value):
+    """The number in a field of the proposals; a whole one unless it is a confidence."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = None
+    if name == "confidence" and number is not None:
+        return number
+    if number is None or not number.is_integer():
+        wanted = tr("a number from 0 to 1") if name == "confidence" else tr("a whole number")
+        raise ConcordError(
+            tr("The proposals' field {name} holds '{value}'; give {wanted}.").format(
+                name=name, value=value, wanted=wanted
+            )
+        )
+    return int(number)
 
 
 def _wanted(told: dict, which: str, least: float) -> bool:

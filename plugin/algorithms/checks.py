@@ -11,8 +11,10 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFile,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
@@ -58,6 +60,12 @@ def parameter_problem(definition, value, context) -> str:
         return _number_problem(definition, value)
     if isinstance(definition, QgsProcessingParameterExtent):
         return tr("{} is no extent ({}); give xmin,xmax,ymin,ymax [EPSG:code].").format(name, value)
+    if isinstance(definition, QgsProcessingParameterEnum):
+        choices = ", ".join(definition.options())
+        return tr("{} is '{}'; choose one of {}.").format(name, value, choices)
+    if isinstance(definition, QgsProcessingParameterFile) and definition.extension():
+        wanted = definition.extension()
+        return tr("{} is {}; choose a .{} file that exists.").format(name, value, wanted)
     if isinstance(definition, QgsProcessingParameterFeatureSource):
         return tr("{} cannot be opened ({}); choose a vector layer.").format(name, value)
     return tr("{} cannot be used ({}); see its help: {}.").format(name, value, title)

@@ -17,6 +17,7 @@ from qgis.core import (
 
 from ..bridge import capture
 from ..bridge.text import tr
+from ..engine.errors import ConcordError
 from .base import ConcordAlgorithm
 
 _SAMPLING = ("all", "random", "stratified", "uncertainty")
@@ -207,7 +208,7 @@ class CreateCampaign(ConcordAlgorithm):
             return ()
         source = self.parameterAsSource(parameters, "SITES", context)
         if source is None:
-            return ()
+            raise ConcordError("The sites cannot be read; choose a polygon layer.")
         crs = capture.qgis_crs(capture.raster_crs(imagery[0]))
         move = QgsCoordinateTransform(source.sourceCrs(), crs, context.transformContext())
         boxes = []
@@ -215,6 +216,10 @@ class CreateCampaign(ConcordAlgorithm):
             if not feature.geometry().isEmpty():
                 box = move.transformBoundingBox(feature.geometry().boundingBox())
                 boxes.append((box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()))
+        if not boxes:
+            raise ConcordError(
+                f"The layer {source.sourceName()} has no polygon; draw sites or leave SITES out."
+            )
         return tuple(boxes)
 
     def compute(self, values, parameters, context, feedback, progress):

@@ -124,8 +124,30 @@ class ImportWork(ConcordAlgorithm):
         if values["kind"] == "POLYGONS":
             found, crs, transforms, name = values["shapes"]
             moved = capture.as_json(found, crs, grid.crs, transforms, name)
-            shapes = [(shape, attributes["class"]) for shape, attributes in moved]
-            scheme.check({c for _, c in shapes if isinstance(c, int)}, "The polygon layer")
-            return imports.of_shapes([s for s in shapes if isinstance(s[1], int)], windows, grid)
+            shapes = _coded(moved, scheme, name)
+            scheme.check({code for _, code in shapes}, f"The layer {name}")
+            return imports.of_shapes(shapes, windows, grid)
         read = imports.of_cvat if values["file"].lower().endswith(".xml") else imports.of_coco
         return read(values["file"], windows, grid, scheme)
+
+
+def _coded(found, scheme, name: str) -> list:
+    """[(GeoJSON geometry, code)]; the field class holds codes or names, empty ones are left out.
+
+    Raises:
+        ConcordError: a value is neither a code nor a name of the campaign's scheme.
+    """
+    shapes = []
+    for shape, attributes in found:
+        value = attributes["class"]
+        if value is None or str(value).strip() in ("", "NULL"):
+            continue
+        code = scheme.code_of(value)
+        if code is None:
+            known = ", ".join(f"{c.code} {c.name}" for c in scheme.classes[:6])
+            raise ConcordError(
+                f"The class '{value}' of the layer {name} is not in the campaign's scheme "
+                f"({known}); correct the field class."
+            )
+        shapes.append((shape, code))
+    return shapes

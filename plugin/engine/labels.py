@@ -39,6 +39,9 @@ class ClassRaster:
     def read(self, window: Window | None = None) -> np.ndarray:
         """Codes (rows, cols) as uint8."""
         raw = self._raster.read(window, [1])[0]
+        valid = self._raster.valid(window)
+        if valid is not None:  # the file's own mask
+            raw = np.where(valid, raw, raw.dtype.type(NO_DATA))
         if raw.dtype == np.uint8 and self._nodata in (None, NO_DATA):
             return raw  # most maps, and nothing to look for
         empty = np.zeros(raw.shape, bool)

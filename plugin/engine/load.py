@@ -55,6 +55,12 @@ def plan_grid(infos, wish: GridWish) -> Grid:
         size = (wish.resolution, wish.resolution)
     if extent:
         bounds = _intersection(bounds, extent)
+    if wish.resolution and wish.resolution > max(bounds[2] - bounds[0], bounds[3] - bounds[1]):
+        unit = "degrees" if rasters.crs_is_geographic(crs) else "map units"
+        raise ConcordError(
+            f"A pixel of {wish.resolution:g} is larger than the images; give RESOLUTION in {unit} "
+            f"of {crs[:40]}."
+        )
     return _north_up(crs, bounds, size)
 
 
@@ -235,7 +241,8 @@ def _write_stack(scene: Scene, extra: list, output: str, progress: Progress) -> 
         else:
             band = source.band
             place = (source.path, band.index, band.scale, band.offset, source.nodata)
-        bands.append(rasters.StackBand(name, source.unit, *place, source.resampling))
+        masked = name not in computed and scene.is_masked(name)
+        bands.append(rasters.StackBand(name, source.unit, *place, source.resampling, masked))
     for number, item in enumerate(extra, len(computed) + 1):
         bands.append(rasters.StackBand(item.name, item.unit, str(beside), number))
     rasters.write_stack(output, scene.grid, bands)

@@ -12,6 +12,7 @@ from .errors import ConcordError
 from .grid import Grid, Window
 
 _SMALL = 2048 * 2048  # pixels
+_SQUARE, _SQUARES = 48, 6  # pixels of a square's side, squares along a side of the scene
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Source:
     sensor: str
     band: sensors.SceneBand
     nodata: float | None
+    transparent: bool = False  # whether the file's mask or alpha band says where data are
 
 
 class Scene:
@@ -45,6 +47,7 @@ class Scene:
             raise ConcordError("No image was given; choose at least one raster.")
         self.warnings, self.recognised, self._open, self._native = [], [], {}, {}
         self._corrections: dict = {}
+        self._glances: dict = {}
         infos = [rasters.require_crs(rasters.info(path)) for path in paths]
         self.grid = grid or infos[0].grid
         self.sources = {}
@@ -58,12 +61,15 @@ class Scene:
         kind = "classes" if info.categories or any(info.colours.values()) else "image"
         method = resampling_for(info.grid, self.grid, kind)
         self._native[info.path] = native_size(info.grid, self.grid)
+        taken = {band.index for band in found.bands}  # an alpha band taken as nir hides nothing
+        transparent = not any(own.is_alpha and own.index in taken for own in info.bands)
         for band in found.bands:
             if band.name in self.sources:
                 raise self._twice(info, self.sources[band.name].path, band.name)
             self.sources[band.name] = Source(
-                band.name, band.unit, info.path, method, found.sensor, band, band.nodata
-            )
+                band.name, band.unit, info.path, method, found.sensor, band, band.nodata,
+                transparent,
+            )  # fmt: skip
 
     def _twice(self, info, other: str, name: str) -> ConcordError:
         crs = rasters.info(other).grid.crs
@@ -89,11 +95,18 @@ class Scene:
         """Whether a band's own pixels do not lie on the scene's grid."""
         return self._raster(self.sources[name]).is_resampled
 
+    def is_masked(self, name: str) -> bool:
+        """Whether the mask or alpha band of a band's file says where its data are."""
+        source = self.sources[name]
+        return source.transparent and self._raster(source).is_masked
+
     def is_computed(self, name: str) -> bool:
         """Whether scale and offset alone do not give the band from its file."""
         source = self.sources[name]
         in_power = self.is_resampled(name) and bool(backscatter.function_for(source))
-        return bool(source.band.formula) or in_power
+        # A virtual raster asks a mask or a no-data value, not both.
+        hidden_twice = source.nodata is not None and self.is_masked(name)
+        return bool(source.band.formula) or in_power or hidden_twice
 
     def require(self, names) -> list:
         """The names as given, or a refusal that says which band is missing."""
@@ -107,10 +120,11 @@ class Scene:
 
     def read(self, names, window: Window | None = None, shape=None) -> np.ndarray:
         """Float32 (bands, rows, cols) of ``window`` in physical units, NaN for no data."""
-        planes = [self._plane(self.sources[name], window, shape) for name in names]
+        hidden: dict = {}  # a file's mask is read once for all its bands
+        planes = [self._plane(self.sources[name], window, shape, hidden) for name in names]
         return np.stack(planes)
 
-    def _plane(self, source: Source, window, shape) -> np.ndarray:
+    def _plane(self, source: Source, window, shape, hidden: dict) -> np.ndarray:
         raster = self._raster(source)
         raw = raster.read(window, [source.band.index], shape)[0]
         plane = raw.astype(np.float32)
@@ -118,6 +132,14 @@ class Scene:
             lacking = raw == source.nodata
             if lacking.any():
                 plane[lacking] = np.nan
+        if raw.dtype.kind == "f":
+            plane[np.isinf(plane)] = np.nan
+        if source.transparent:
+            if source.path not in hidden:
+                valid = raster.valid(window, shape)
+                hidden[source.path] = None if valid is None else ~valid
+            if hidden[source.path] is not None:
+                plane[hidden[source.path]] = np.nan
         if source.band.scale != 1.0:
             plane *= np.float32(source.band.scale)
         if source.band.offset != 0.0:
@@ -141,6 +163,33 @@ class Scene:
         step = max(1.0, max(self.grid.width, self.grid.height) / longest)
         shape = (max(1, round(self.grid.height / step)), max(1, round(self.grid.width / step)))
         return self.read(names, None, shape)
+
+    def glance(self, names) -> np.ndarray:
+        """Float32 (bands, rows, cols) of some of the scene's pixels, to judge its values by.
+
+        A decimated view where that is cheap, else squares spread over the scene, put side by
+        side: a view of a large file without overviews would read the whole file. Kept, since the
+        preflight and the run look at the same pixels.
+        """
+        key = tuple(sorted(set(names)))
+        if key not in self._glances:
+            self._glances[key] = self._glance(list(key))
+        return self._glances[key][[key.index(name) for name in names]]
+
+    def _glance(self, names: list) -> np.ndarray:
+        large = self.grid.width * self.grid.height > _SMALL
+        if large and not all(self._raster(self.sources[n]).is_pyramid for n in names):
+            windows = self.spread(_SQUARE, _SQUARES)
+            side = int(len(windows) ** 0.5)
+            if side**2 == len(windows) > 1:
+                windows = sorted(windows, key=lambda w: (w.row, w.col))
+                found = [self.read(names, window) for window in windows]
+                rows = [np.concatenate(found[i : i + side], axis=2)
+                        for i in range(0, len(found), side)]  # fmt: skip
+                view = np.concatenate(rows, axis=1)
+                if np.isfinite(view).all(axis=0).mean() > 0.01:
+                    return view
+        return self.overview(names, 256)
 
     def values(self, name: str) -> np.ndarray:
         """Values with data of a band from windows over the scene, all of it when they have none.
@@ -188,6 +237,7 @@ class Scene:
     def change(self, source: Source, **changes) -> None:
         """Read a band in another way from here on; noted in ``corrections``."""
         self._corrections.setdefault(source.name, {}).update(changes)
+        self._glances.clear()
         self.sources[source.name] = replace(source, band=replace(source.band, **changes))
 
     def default_composite(self) -> list:

@@ -54,6 +54,21 @@ class Taxonomy:
             return "no data"
         return "ignore" if code == IGNORE else self.names.get(code, f"class {code}")
 
+    def code_of(self, value) -> int | None:
+        """The code that a field's value stands for: a whole number, its text, or a class name.
+
+        None when it is empty or neither.
+        """
+        text = "" if value is None else str(value).strip()
+        named = {c.name.casefold(): c.code for c in self.classes}
+        if text.casefold() in named:
+            return named[text.casefold()]
+        try:
+            number = float(text)
+        except ValueError:
+            return None
+        return int(number) if number.is_integer() else None
+
     def check(self, codes, source: str) -> None:
         """Refuse codes that the scheme does not know (0 and 255 are always allowed)."""
         unknown = sorted(set(map(int, codes)) - set(self.codes) - {NO_DATA, IGNORE})

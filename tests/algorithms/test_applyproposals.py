@@ -221,3 +221,28 @@ def test_without_a_reference_it_says_so(run_algorithm, maps, tmp_path):
     rasters.write(far, pixels(maps["truth"]), place)
     given = {"BEFORE": far, "AFTER": maps["truth"], "REPORT": str(tmp_path / "s.html")}
     assert "does not overlap" in refusal(run_algorithm, "concord:comparemaps", given)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("new_class:string", "water", "new_class holds 'water'"),
+        ("new_class:double", 2.5, "new_class holds '2.5'"),
+        ("new_class:integer&field=confidence:string", (3, "high"), "confidence holds 'high'"),
+    ],
+)
+def test_proposals_with_odd_fields_ended_in_a_traceback(
+    run_algorithm, maps, tmp_path, field, value, words
+):
+    from qgis.core import QgsFeature, QgsGeometry, QgsRectangle
+
+    layer = QgsVectorLayer(f"Polygon?crs=EPSG:32632&field={field}", "own", "memory")
+    feature = QgsFeature(layer.fields())
+    feature.setGeometry(QgsGeometry.fromRect(QgsRectangle(5e5, 4999700, 500300, 5e6)))
+    feature.setAttributes(list(value) if isinstance(value, tuple) else [value])
+    layer.dataProvider().addFeature(feature)
+    told = refusal(run_algorithm, "concord:applyproposals", {
+        "LABELS": maps["noisy"], "PROPOSALS": layer, "OUTPUT": str(tmp_path / "x.tif"),
+    })  # fmt: skip
+    assert words in told and "Traceback" not in told
+    assert not (tmp_path / "x.tif").exists()

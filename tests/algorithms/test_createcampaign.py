@@ -143,3 +143,17 @@ def test_a_read_only_folder(create, scene):
     locked.chmod(0o500)
     with pytest.raises(QgsProcessingException, match="read-only"):
         create(STORE=str(locked / "c.gpkg"))
+
+
+def test_a_layer_of_sites_without_polygons_meant_the_whole_image(create, scene, run_algorithm):
+    empty = QgsVectorLayer("Polygon?crs=EPSG:32632", "my sites", "memory")
+    with pytest.raises(QgsProcessingException, match="my sites has no polygon"):
+        create(SITES=empty)
+    assert not (scene / "campaign.gpkg").exists()
+
+
+def test_a_wrong_choice_names_the_choices(create, run_algorithm):
+    with pytest.raises(QgsProcessingException):
+        create(SAMPLING="strata")
+    said = " ".join(text for _, text in run_algorithm.messages)
+    assert "SAMPLING is 'strata'; choose one of all, random, stratified, uncertainty." in said

@@ -65,6 +65,33 @@ def test_polygons_with_a_class(enter, run_algorithm):
     assert json.loads(kept.shapes)["features"][0]["properties"] == {"class": 3}
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"), [("string", "3"), ("double", 3.0), ("string", "Built"), ("integer", 3)]
+)
+def test_polygons_whose_class_was_no_whole_number_were_left_out(enter, run_algorithm, kind, value):
+    layer = QgsVectorLayer(f"PolygonZ?crs=EPSG:32632&field=class:{kind}", "w", "memory")
+    feature = QgsFeature(layer.fields())
+    feature.setGeometry(QgsGeometry.fromRect(QgsRectangle(500000, 5399840, 500320, 5400000)))
+    feature["class"] = value
+    empty = QgsFeature(feature)
+    empty["class"] = None
+    layer.dataProvider().addFeatures([feature, empty])
+    assert run(run_algorithm, enter, POLYGONS=layer)["TASKS"] == 1
+    assert (enter("ana").latest(1).mask[:16] == 3).all()
+
+
+def test_a_class_name_that_the_campaign_lacks_was_left_out_silently(enter, run_algorithm):
+    layer = QgsVectorLayer("Polygon?crs=EPSG:32632&field=class:string", "odd layer", "memory")
+    feature = QgsFeature(layer.fields())
+    feature.setGeometry(QgsGeometry.fromRect(QgsRectangle(500000, 5399840, 500320, 5400000)))
+    feature["class"] = "lava"
+    layer.dataProvider().addFeature(feature)
+    with pytest.raises(QgsProcessingException) as caught:
+        run(run_algorithm, enter, POLYGONS=layer)
+    told = said(run_algorithm, caught)
+    assert "'lava'" in told and "odd layer" in told and "1 water" in told
+
+
 def test_polygons_of_another_crs_are_moved_to_the_campaign(enter, run_algorithm):
     from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsProject
 

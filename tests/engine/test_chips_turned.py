@@ -145,3 +145,21 @@ def test_native_resolution_of_a_median_in_another_crs(scene, tmp_path):
         for g in [rasters.info(path).grid]
     }
     assert grids == {(64, 64)}
+
+
+def test_netcdf_of_a_label_raster_that_lies_turned_was_written_in_the_wrong_place(tmp_path):
+    slant = replace(data.GRID, transform=(8.66, 5.0, 5e5, 5.0, -8.66, 5.6e6))
+    codes = np.ones((slant.height, slant.width), np.uint8)
+    rasters.write(tmp_path / "labels.tif", codes, slant, nodata=0)
+    rasters.write(tmp_path / "image.tif", codes[None] * 9, slant, names=["red"])
+    places = ([str(tmp_path / "image.tif")], str(tmp_path / "labels.tif"), str(tmp_path / "x"))
+    with pytest.raises(ConcordError, match="cannot hold turned chips"):
+        export.export(*places, data.wish(formats=("netcdf",)))
+    assert not (tmp_path / "x").exists()
+    assert export.export(*places, data.wish())["chips"]
+
+
+def test_a_least_posterior_without_a_consensus_passed_every_chip_silently(scene, tmp_path):
+    gate = plan.Gate(min_score=0.9)
+    told = export.export([scene.first], scene.labels, str(tmp_path / "x"), data.wish(gate=gate))
+    assert any("there is no CONSENSUS" in warning for warning in told["warnings"])

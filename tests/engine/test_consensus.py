@@ -10,6 +10,7 @@ import pytest
 from concord.plugin.engine import rasters
 from concord.plugin.engine.consensus import aggregate, run, votes
 from concord.plugin.engine.errors import Cancelled, ConcordError
+from concord.plugin.engine.grid import Grid
 from concord.plugin.engine.progress import Progress
 
 
@@ -288,3 +289,24 @@ def test_a_cancel_leaves_nothing(combine, tmp_path):
     with pytest.raises(Cancelled):
         combine([np.ones((4, 4), np.uint8)] * 3, progress=Progress(cancelled=lambda: True))
     assert not list(tmp_path.glob("c*.tif"))
+
+
+def test_the_same_file_twice_was_two_annotators_of_one_mind(tmp_path):
+    grid = Grid("EPSG:32632", (10.0, 0.0, 5e5, 0.0, -10.0, 56e5), 4, 3)
+    path = tmp_path / "one.tif"
+    rasters.write(path, np.ones((3, 4), np.uint8), grid)
+    with pytest.raises(ConcordError, match="one.tif is given twice"):
+        run.combine([str(path), str(path)], str(tmp_path / "out.tif"))
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_annotators_whose_tables_name_the_codes_differently_are_told(tmp_path):
+    grid = Grid("EPSG:32632", (10.0, 0.0, 5e5, 0.0, -10.0, 56e5), 4, 3)
+    votes = np.array([[1, 1, 2, 2]] * 3, np.uint8)
+    tables = {"a": {1: "water", 2: "built"}, "b": {1: "built", 2: "water"}, "c": {1: "water"}}
+    for name, table in tables.items():
+        rasters.write(tmp_path / f"{name}.tif", votes, grid, nodata=0, categories=table)
+    paths = [str(tmp_path / f"{name}.tif") for name in tables]
+    told, _ = run.combine(paths, str(tmp_path / "out.tif"))
+    notes = [note for note in told["notes"] if "other class names" in note]
+    assert len(notes) == 1 and "b.tif" in notes[0] and "c.tif" not in notes[0]

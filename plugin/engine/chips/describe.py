@@ -146,6 +146,10 @@ def report_of(layout, wish, kept: list, rejected: list) -> dict:
         "histogram_after": curate.histogram(kept, scheme),
     }
     values["warnings"] = _warnings(values, layout, scheme)
+    if wish.gate.min_score and not layout.reader.has_posterior:
+        values["warnings"].append(
+            "The least posterior was not asked for: there is no CONSENSUS that says it."
+        )
     return values
 
 

@@ -127,6 +127,19 @@ def _corner(grid: Grid) -> tuple:
     return math.floor(-col + 0.377), math.floor(row + 0.377)
 
 
+def require_straight(grid: Grid, formats) -> None:
+    """Refuse a format that cannot say where the chips of a turned grid lie.
+
+    Raises:
+        ConcordError: ``formats`` has netcdf and the rows of the grid do not run east.
+    """
+    if "netcdf" in formats and (grid.transform[1] or grid.transform[3]):
+        raise ConcordError(
+            "NetCDF has one axis for x and one for y and cannot hold turned chips; set ROTATION to "
+            "0 and warp a turned label raster first, or leave netcdf out."
+        )
+
+
 def turned(grid: Grid, degrees: float) -> Grid:
     """The grid of the same pixel size over the same area, turned anticlockwise.
 

@@ -39,6 +39,7 @@ class LabelReader:
         else:
             self.mask = labels
         self.grid: Grid = self.mask.grid
+        plan.require_straight(self.grid, wish.formats)
         self._posterior = _share(stack, consensus, self.grid, "posterior")
         self._agreement = _share(stack, wish.agreement, self.grid, "agreement", 1)
         self._clear = _band(stack, wish.clear, self.grid)

@@ -18,16 +18,25 @@ from .stac import asset_name
 
 @dataclass(frozen=True)
 class Cut:
-    """What one image gives to one chip: (bands, rows, cols) on its own grid."""
+    """What one image gives to one chip: (bands, rows, cols) on its own grid.
+
+    ``shown`` is the part that the file's own mask or alpha band shows, None where it has neither.
+    """
 
     name: str
     array: np.ndarray
     grid: Grid
     image: object
+    shown: np.ndarray | None = None
 
     @property
     def valid(self) -> np.ndarray:
         """True (rows, cols) where every band holds data."""
+        found = self._valued
+        return found if self.shown is None else found & self.shown
+
+    @property
+    def _valued(self) -> np.ndarray:
         nodata = self.image.nodata
         if nodata is None:
             return np.ones(self.array.shape[1:], bool)
@@ -39,6 +48,8 @@ class Cut:
     def is_empty(self) -> bool:
         """True when no pixel holds data; for whole numbers the first band mostly settles it."""
         nodata = self.image.nodata
+        if self.shown is not None and not self.shown.any():
+            return True
         if nodata is None:
             return False
         if not np.isnan(nodata):
@@ -63,6 +74,7 @@ class Image:
         self.recognised = sensors.recognise(info)
         self.name, self.path, self.info, self.date = name, path, info, date
         self.indexes = [band.index for band in self.recognised.bands]
+        self._transparent = not any(info.bands[index - 1].is_alpha for index in self.indexes)
         nodata = self.recognised.bands[0].nodata
         own = info.grid
         straight = all(g.transform[1] == g.transform[3] == 0 for g in (own, grid))
@@ -110,8 +122,15 @@ class Image:
         elif self.native:
             found = self._cut_native(here)
         else:
-            found = Cut(self.name, self._raster.read(window, self.indexes), here, self)
+            found = self._shown(self._raster.read(window, self.indexes), window, here)
         return None if found is None or found.is_empty else found
+
+    def _shown(self, array: np.ndarray, window: Window, here: Grid) -> Cut:
+        """A cut of the raster's own pixels; what its mask hides becomes no data, 0 without one."""
+        shown = self._raster.valid(window) if self._transparent else None
+        if shown is not None:
+            array[:, ~shown] = 0 if self.nodata is None else self.nodata
+        return Cut(self.name, array, here, self, shown)
 
     def _cut_moved(self, here: Grid) -> Cut:
         """The chip's footprint in the number of pixels that keeps their size on the ground."""
@@ -134,15 +153,15 @@ class Image:
         inside = window.clipped(own.width, own.height)
         if inside.is_empty:
             return None
-        array = self._raster.read(inside, self.indexes)
-        if inside != window:
-            if self.nodata is None:
-                return None  # nothing could mark the missing part
-            whole = np.full((len(array), height, width), self.nodata, array.dtype)
-            col, row = inside.col - window.col, inside.row - window.row
-            whole[:, row : row + inside.height, col : col + inside.width] = array
-            array = whole
-        return Cut(self.name, array, own.sub(window), self)
+        found = self._shown(self._raster.read(inside, self.indexes), inside, own.sub(inside))
+        if inside == window:
+            return found
+        if self.nodata is None:
+            return None  # nothing could mark the missing part
+        whole = np.full((len(found.array), height, width), self.nodata, found.array.dtype)
+        col, row = inside.col - window.col, inside.row - window.row
+        whole[:, row : row + inside.height, col : col + inside.width] = found.array
+        return Cut(self.name, whole, own.sub(window), self)
 
     def encode(self, cut: Cut) -> bytes:
         """A GeoTIFF of a cut with its band names, units, scales and no-data value."""

@@ -135,11 +135,6 @@ def check(wish: ExportWish, imagery, labels, consensus: str | None) -> list:
             f"A ROTATION of {wish.rotation:g} degrees is no turn; give one from -180 to 180."
         )
     formats = writers.chosen(wish.formats)
-    if wish.rotation and any(entry.id == "netcdf" for entry in formats):
-        raise ConcordError(
-            "NetCDF has one axis for x and one for y and cannot hold turned chips; set ROTATION to "
-            "0 or leave netcdf out."
-        )
     for name, allowed in _CHOICES.items():
         if getattr(wish, name) not in allowed:
             options = ", ".join(option for option in allowed if option)

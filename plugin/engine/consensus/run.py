@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +45,30 @@ def shared_taxonomy(paths, given: str = "", progress: Progress = SILENT) -> Taxo
     taxonomy = of_raster(named, everything)
     if not taxonomy.classes:
         raise ConcordError(f"{paths[0]} holds no class at all; choose annotated rasters.")
-    return taxonomy
+    others = _other_names(named, infos)
+    return replace(taxonomy, assumed="; ".join([taxonomy.assumed, *others]))
+
+
+def _other_names(named, infos) -> list:
+    """Where rasters name a code unlike the one whose names are used; their codes still count."""
+    found = []
+    for info in infos:
+        unlike = [
+            f"{code} is {name} there and {named.categories[code]} here"
+            for code, name in info.categories.items()
+            if named.categories.get(code) and name and name != named.categories[code]
+        ]
+        if unlike:
+            name = Path(info.path).name
+            found.append(f"{name} has other class names ({unlike[0]}), codes were compared")
+    return found
+
+
+def _require_different(paths) -> None:
+    places = [os.path.realpath(path) for path in paths]
+    twice = next((p for p, place in zip(paths, places) if places.count(place) > 1), None)
+    if twice is not None:
+        raise ConcordError(f"{twice} is given twice; give one class raster per annotator.")
 
 
 def combine(
@@ -78,6 +103,7 @@ def combine(
     if method == "crowdlab" and not model:
         raise ConcordError("The method crowdlab needs a MODEL raster of class probabilities.")
     started = time.monotonic()
+    _require_different(annotations)
     scheme = scheme or shared_taxonomy(annotations, taxonomy, progress)
     with Ballot(annotations, scheme.codes) as ballot:
         numbers, patterns = ballot.count(progress.part(0, 45), tolerance)

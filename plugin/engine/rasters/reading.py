@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
 
@@ -61,6 +61,7 @@ class RasterInfo:
     colours: dict = field(default_factory=dict)
     categories: dict = field(default_factory=dict)
     tags: dict = field(default_factory=dict)
+    has_control_points: bool = False
 
     @property
     def names(self) -> list:
@@ -144,7 +145,8 @@ class Raster:
             width=grid.width,
             height=grid.height,
             resampling=Resampling[resampling],
-            src_nodata=own if own is not None else nodata,
+            # GDAL asks a mask inside the file only where no value stands for no data.
+            src_nodata=own if own is not None or self.is_masked else nodata,
             # Float, so that NaN can mark what the source does not cover whatever its type.
             dtype="float32",
             nodata=np.nan,
@@ -159,6 +161,12 @@ class Raster:
     def is_resampled(self) -> bool:
         return self._warped is not None
 
+    @property
+    def is_pyramid(self) -> bool:
+        """Whether a decimated view is read from stored overviews, not from all of the file."""
+        with self._lock:
+            return self._warped is None and bool(self._dataset.overviews(1))
+
     def read(self, window: Window | None = None, indexes=None, shape: tuple | None = None):
         """Raw values (bands, rows, cols) of ``window``; ``shape`` (rows, cols) decimates.
 
@@ -171,10 +179,39 @@ class Raster:
             with self._lock, environment():
                 return source.read(indexes, window=native_window(window), out_shape=out)
         except RasterioError as error:
-            raise ConcordError(
-                f"{self.path} cannot be read to its end; the file is damaged or cut short, "
-                "get it again."
-            ) from error
+            raise self._damaged() from error
+
+    def valid(self, window: Window | None = None, shape: tuple | None = None):
+        """Where the file's own mask or alpha band lets data through, bool (rows, cols).
+
+        None when the file has neither, and on another grid, where the warp has asked it already.
+        """
+        if not self.is_masked:
+            return None
+        alpha = next((band.index for band in self.info.bands if band.is_alpha), None)
+        flags = self._dataset.mask_flag_enums[0]
+        if alpha and (MaskFlags.alpha in flags or MaskFlags.per_dataset not in flags):
+            # Asked itself: a nodata value would hide it.
+            return self.read(window, [alpha], shape)[0] > 0
+        try:
+            with self._lock, environment():
+                return self._dataset.dataset_mask(window=native_window(window), out_shape=shape) > 0
+        except RasterioError as error:
+            raise self._damaged() from error
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether a mask or an alpha band of the file must be asked while reading its own grid."""
+        if self._warped is not None:
+            return False
+        has_alpha = any(band.is_alpha for band in self.info.bands)
+        return has_alpha or MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
+
+    def _damaged(self) -> ConcordError:
+        return ConcordError(
+            f"{self.path} cannot be read to its end; the file is damaged or cut short, "
+            "get it again."
+        )
 
     def close(self) -> None:
         with self._lock, environment():  # GDAL crashes when closed under a read
@@ -212,7 +249,8 @@ def _describe(dataset, path: str) -> RasterInfo:
             colours = {code: rgba[:3] for code, rgba in dataset.colormap(1).items()}
     tags = dataset.tags()
     categories = attributes.categories(path, tags)
-    return RasterInfo(path, _grid_of(dataset), tuple(bands), colours, categories, tags)
+    placed = bool(dataset.gcps[0])
+    return RasterInfo(path, _grid_of(dataset), tuple(bands), colours, categories, tags, placed)
 
 
 @in_environment
@@ -224,6 +262,11 @@ def info(path: str | Path) -> RasterInfo:
 
 def require_crs(described: RasterInfo) -> RasterInfo:
     """The same description, or a refusal when the raster has no CRS."""
+    if not described.grid.crs and described.has_control_points:
+        raise ConcordError(
+            f"{described.path} is placed by control points only; warp it first (Georeferencer or "
+            "gdalwarp)."
+        )
     if not described.grid.crs:
         raise ConcordError(
             f"{described.path} has no coordinate reference system; assign its projection first."

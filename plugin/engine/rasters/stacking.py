@@ -24,7 +24,8 @@ _BLOCK = 512
 class StackBand:
     """One band of a stack: where its raw values are, and how they become physical ones.
 
-    ``resampling`` is the method used when the file lies on another grid.
+    ``resampling`` is the method used when the file lies on another grid; ``transparent`` tells
+    that the file's mask or alpha band says where data are.
     """
 
     name: str
@@ -35,6 +36,7 @@ class StackBand:
     offset: float = 0.0
     nodata: float | None = None
     resampling: str = "bilinear"
+    transparent: bool = False
 
 
 @in_environment
@@ -123,6 +125,7 @@ def _band_xml(number: int, band: StackBand, source: tuple, grid: Grid) -> str:
             f"   <SourceBand>{band.index}</SourceBand>",
             f"   <SrcRect {window}/><DstRect {window}/>",
             f"   {scaling}{f'<NODATA>{nodata}</NODATA>' if nodata else ''}",
+            *(["   <UseMaskBand>true</UseMaskBand>"] if band.transparent else []),
             "  </ComplexSource>",
             " </VRTRasterBand>",
         ]

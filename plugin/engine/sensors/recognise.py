@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .. import dates
 from ..errors import ConcordError
-from . import spectra
+from . import naming, spectra
 from .factors import Factors
 from .presets import GENERIC, Preset, plain, preset, presets
 from .product import Product
@@ -62,11 +62,31 @@ def recognise(info, sensor: str = "auto") -> Recognised:
     Raises:
         ConcordError: the sensor is not known, or the file's bands do not fit it.
     """
-    # A fourth band of bytes is often marked as alpha by mistake; its name tells.
-    used = [b for b in info.bands if not b.is_alpha or plain(b.name) not in ("", "alpha", "band4")]
-    info = replace(info, bands=tuple(used))
+    described, info = info, _without_alpha(info, sensor)
     if not info.bands:
         raise ConcordError(f"{info.path} holds no band but transparency; choose another file.")
+    found = _recognise(info, sensor)
+    if len(info.bands) == 3 and len(described.bands) == 4 and info.bands[0].dtype == "uint8":
+        found.warnings.append(
+            f"{Path(info.path).name}: band 4 is marked as transparency and hides pixels; if it "
+            "is infrared, choose an aerial sensor with four bands"
+        )
+    return found
+
+
+def _without_alpha(info, sensor: str):
+    """The description without bands of transparency.
+
+    A fourth band of bytes is often marked as alpha by mistake: its name tells, or the number of
+    bands of the sensor that the user chose.
+    """
+    if sensor != "auto" and len(info.bands) in {len(order) for order in preset(sensor).orders}:
+        return info
+    used = [b for b in info.bands if not b.is_alpha or plain(b.name) not in ("", "alpha", "band4")]
+    return replace(info, bands=tuple(used))
+
+
+def _recognise(info, sensor: str) -> Recognised:
     named = [band for band in info.bands if band.name]
     if sensor == "auto" and named and all(band.unit for band in info.bands):
         return _as_described(info)
@@ -80,15 +100,21 @@ def recognise(info, sensor: str = "auto") -> Recognised:
     if spectra.is_cube(info) and (sensor == "auto" or preset(sensor).kind == "hyperspectral"):
         return _cube(info, sensor)
     if sensor != "auto":
-        chosen, reason = preset(sensor), "chosen by the user"
+        chosen, reason, doubt = preset(sensor), "chosen by the user", ""
     else:
-        chosen, reason = _guess(info, product)
+        chosen, reason, doubt = _guess(info, product)
     bands = _match_bands(info, chosen, product) if chosen is not None else None
     if bands is None and sensor == "auto":
         return _generic(info)
     if bands is None:
         raise spectra.misfit(info, chosen)
-    return _scaled(info, chosen, bands, reason, product)
+    found = _scaled(info, chosen, bands, reason, product)
+    if doubt:
+        found.warnings.append(
+            f"{Path(info.path).name}: {doubt} has the same band names for other bands; choose the "
+            f"sensor if it is not {chosen.title}"
+        )
+    return found
 
 
 def _named_by_path(path: str) -> tuple:
@@ -105,48 +131,24 @@ def _named_by_path(path: str) -> tuple:
     return None, ""
 
 
-def _by_descriptions(info) -> Preset | None:
-    """The preset for which every band description is an alias or a common name.
-
-    Several fit names such as red and nir: those of the file's data type go first, then
-    Sentinel-2, then the one with fewest bands; digital numbers are never assumed of wider types.
-    """
-    dtype, fitting = info.bands[0].dtype, []
-    for candidate in presets():
-        if candidate.dtype and candidate.dtype != dtype:
-            continue
-        if candidate.unit == "DN" and dtype != "uint8":
-            continue
-        found = [candidate.band_called(name) if name else None for name in info.names]
-        hits = [f for f in found if f is not None]
-        if len(hits) == len(found) and len({h.name for h in hits}) == len(hits):
-            fitting.append(candidate)
-
-    def rank(candidate: Preset) -> tuple:
-        told = dtype == "uint8" and candidate.dtype == dtype
-        return (not told, not candidate.baseline_offset, len(candidate.bands))
-
-    return min(fitting, key=rank, default=None)
-
-
 def _guess(info, product: Product | None) -> tuple:
     if product is not None and product.sensor:
         chosen = preset(product.sensor)
         if _match_bands(info, chosen, product) is not None:
-            return chosen, f"{product.title} says {chosen.title}"
+            return chosen, f"{product.title} says {chosen.title}", ""
     by_path, where = _named_by_path(info.path)
-    by_names = _by_descriptions(info)
+    by_names, doubt = naming.by_descriptions(info)
     if by_path is not None and _match_bands(info, by_path, product) is not None:
-        return by_path, f"{where} fits {by_path.title}"
+        return by_path, f"{where} fits {by_path.title}", ""
     if by_names is not None:
-        return by_names, f"the band names are those of {by_names.title}"
+        return by_names, f"the band names are those of {by_names.title}", doubt
     for candidate in presets():
         fits = candidate.dtype and candidate.dtype == info.bands[0].dtype
         if fits and len(candidate.order) == len(info.bands) and not candidate.patterns:
-            return candidate, f"{len(info.bands)} bands of {candidate.dtype}"
+            return candidate, f"{len(info.bands)} bands of {candidate.dtype}", ""
     if len(info.bands) == 4 and info.bands[0].dtype == "uint8":
-        return preset("aerial-rgbi"), "4 bands of uint8"
-    return None, ""
+        return preset("aerial-rgbi"), "4 bands of uint8", ""
+    return None, "", ""
 
 
 def _match_bands(info, chosen: Preset, product: Product | None) -> list | None:
@@ -258,12 +260,9 @@ def _classes(info) -> Recognised:
 
 
 def _generic(info) -> Recognised:
-    own = [b.name for b in info.bands]
-    unique = len(set(own)) == len(own) and all(own)
-    bands = tuple(
-        SceneBand(b.index, n if unique else f"band_{b.index}", b.unit, b.scale, b.offset, b.nodata)
-        for b, n in zip(info.bands, own)
-    )
+    names, notes = naming.common_names(info)
+    told = zip(info.bands, names)
+    bands = tuple(SceneBand(b.index, n, b.unit, b.scale, b.offset, b.nodata) for b, n in told)
     name = Path(info.path).name
     return Recognised(
         GENERIC,
@@ -271,5 +270,5 @@ def _generic(info) -> Recognised:
         "optical",
         bands,
         "nothing in names, bands or data type fits a preset",
-        [f"{name}: the sensor is not recognised, values are used as they are"],
+        [f"{name}: the sensor is not recognised, values are used as they are", *notes],
     )
