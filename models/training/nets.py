@@ -80,16 +80,21 @@ def threads(number: int = 1) -> None:
     torch.manual_seed(7)
 
 
-def fit(net: nn.Module, batches, loss, steps: int, rate: float, decay: float = 1e-3) -> nn.Module:
+def fit(
+    net: nn.Module, batches, loss, steps: int, rate: float, decay: float = 1e-3, parts=None
+) -> nn.Module:
     """Adam with one rise and fall of the rate; the average of the last weights is handed back.
 
     Args:
         batches: step -> tuple of tensors; ``loss(net, *tensors)`` is minimised.
+        parts: [(parameters, rate)] where parts of the net learn at rates of their own.
     """
+    parts = parts or [(net.parameters(), rate)]
+    groups, rates = [{"params": list(p)} for p, _ in parts], [r for _, r in parts]
     net.train().to(memory_format=torch.channels_last)
     average = copy.deepcopy(net)
-    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=0.15)
+    optimiser = torch.optim.AdamW(groups, rate, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, steps, pct_start=0.15)
     began, shown = time.monotonic(), 0.0
     for step in range(steps):
         with torch.autocast("cpu", torch.bfloat16):
@@ -165,6 +170,22 @@ def export(net: nn.Module, inputs: dict, output: str):
     )
     model = onnx.load_model_from_string(stream.getvalue())
     onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def halved(model):
+    """The graph with large weights as float16; onnxruntime widens them once, at opening."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < 256:
+            continue
+        name, values = weight.name, numpy_helper.to_array(weight)
+        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        model.graph.node.insert(0, cast)
     return model
 
 

@@ -57,7 +57,7 @@ def test_the_card_is_complete_and_says_what_it_is_made_of(root, name):
     content, item = path.read_bytes(), files.read_json(cards.sidecar(path))
     asset, said = item["assets"]["model"], item["properties"]
     assert asset["file:checksum"] == "1220" + hashlib.sha256(content).hexdigest()
-    assert len(content) < 2e6
+    assert len(content) < 4e6
     assert said["license"] == "CC-BY-SA-4.0" and "Trained on:" in said["attribution"]
     assert said["summary"] and "Not for" in said["description"]
     assert said["mlm:hyperparameters"]["held_out"]
@@ -157,6 +157,6 @@ def test_roofs_of_the_eastern_third_as_pixels_and_as_polygons(training, real_dat
     judged = np.zeros(truth.shape, bool)
     judged[:, line + 80 :] = True  # roofs across the line are left out
     found = iou(made >= 2, truth, judged)
-    assert found >= 0.44, found
+    assert found >= 0.47, found
     shapes = list(parcels.of_map(str(tmp_path / "map.tif"), report))
     assert len(shapes) >= len(outlines) / 2 and {said["class"] for _, said in shapes} == {2}

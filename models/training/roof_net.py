@@ -1,0 +1,148 @@
+"""The network of concord-buildings: the encoder of concord-prompt with a dense head.
+
+The encoder has seen far more kinds of outline than the roofs of one town can teach. Its fifth and
+coarsest grid is left out: it costs most of the weights and would double the halo. No layer looks
+at the whole tile, so tiles agree with the whole image.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nets
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+START = Path(__file__).resolve().parents[1] / "concord-prompt" / "encoder.onnx"
+WIDTHS, DEPTHS = (24, 48, 96, 144), (1, 2, 2, 2)  # of the encoder's first four grids
+FINE = 12  # planes on the image's own grid
+CLASSES = 3
+
+
+class Conv(nn.Sequential):
+    """Convolution, batch normalisation, and a rectifier unless ``plain``."""
+
+    def __init__(self, a: int, b: int, size: int = 3, step: int = 1, plain: bool = False):
+        layers = [nn.Conv2d(a, b, size, step, size // 2), nn.BatchNorm2d(b)]
+        super().__init__(*layers, *([] if plain else [nn.ReLU(inplace=True)]))
+
+
+class Block(nn.Module):
+    """Two convolutions around which the input is carried."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.first, self.second = Conv(width, width), Conv(width, width, plain=True)
+
+    def forward(self, x):
+        return F.relu(x + self.second(self.first(x)))
+
+
+class Net(nn.Module):
+    """Planes (n, 3, rows, cols) around -2 to 2 to logits of three classes, any height and width.
+
+    ``stages``, ``mix`` and ``smooth`` are named as in ``prompt_net.Encoder``, so that its weights
+    find their places; the rest is new.
+    """
+
+    step = 16
+
+    def __init__(self):
+        super().__init__()
+        stages, before = [], 3
+        for width, depth in zip(WIDTHS, DEPTHS):
+            blocks = (Block(width) for _ in range(depth))
+            stages.append(nn.Sequential(Conv(before, width, 3, 2), *blocks))
+            before = width
+        self.stages = nn.ModuleList(stages)
+        pairs = list(zip(WIDTHS[2:], WIDTHS[1:]))
+        self.mix = nn.ModuleList(nn.Conv2d(deep, wide, 1) for deep, wide in pairs)
+        self.smooth = nn.ModuleList(Block(wide) for wide in WIDTHS[1:-1])
+        self.lift = nn.Conv2d(WIDTHS[1], WIDTHS[0], 1)
+        self.edge = nets.block(WIDTHS[0], WIDTHS[0])
+        self.last = nets.block(WIDTHS[0], WIDTHS[0])
+        self.full = nets.block(3, FINE)
+        self.head = nn.ConvTranspose2d(WIDTHS[0], FINE, 2, 2)
+        self.said = nn.Conv2d(FINE, CLASSES, 3, 1, 1)
+
+    def forward(self, x):
+        full, kept = self.full(x), []
+        for stage in self.stages:
+            x = stage(x)
+            kept.append(x)
+        for level in range(len(WIDTHS) - 2, 0, -1):
+            up = _doubled(self.mix[level - 1](x), kept[level])
+            x = self.smooth[level - 1](F.relu(kept[level] + up))
+        x = self.last(F.relu(self.edge(kept[0]) + _doubled(self.lift(x), kept[0])))
+        x = self.head(x)[..., : full.shape[-2], : full.shape[-1]]
+        return self.said(F.relu(x + full))
+
+    def groups(self) -> tuple:
+        """(parameters that were trained before, new ones)."""
+        old, new = [], []
+        for name, weight in self.named_parameters():
+            (old if name.split(".")[0] in ("stages", "mix", "smooth") else new).append(weight)
+        return old, new
+
+
+def _doubled(x, fine):
+    # An odd side is one pixel too long after halving and doubling.
+    x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+    return x[..., : fine.shape[-2], : fine.shape[-1]]
+
+
+def started(planes, path: Path = START) -> Net:
+    """A network that begins with the bundled encoder's weights and gives the same features.
+
+    Args:
+        planes: pictures (n, 3, rows, cols) as ``Net`` reads them; they show how large its sums are.
+
+    Raises:
+        ValueError: when the encoder has not every layer that is wanted.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    net = Net()
+    own = net.state_dict()
+    known = {name for name, part in net.named_modules() if isinstance(part, nn.Conv2d)}
+    known = {name for name in known if name.split(".")[0] in ("stages", "mix", "smooth")}
+    wanted = {f"{name}.{part}" for name in known for part in ("weight", "bias")}
+    for tensor in onnx.load(str(path)).graph.initializer:
+        name = tensor.name.removesuffix("_half")
+        if name in wanted and own[name].shape == tuple(tensor.dims):
+            own[name] = torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+            wanted.discard(name)
+    if wanted:
+        raise ValueError(f"{path} is another encoder: it lacks {sorted(wanted)[0]}.")
+    net.load_state_dict(own)
+    _normalised(net, planes)
+    return net
+
+
+def _normalised(net: Net, planes) -> None:
+    """Give batch normalisation the mean and spread that it takes away, so that nothing changes.
+
+    The bundled encoder has it folded into its convolutions; training goes slowly without.
+    """
+    hooks = []
+    for part in net.modules():
+        if isinstance(part, Conv):
+            hooks.append(part[0].register_forward_hook(_told(part[1])))
+    with torch.no_grad():
+        net.eval()(planes)
+    for hook in hooks:
+        hook.remove()
+
+
+def _told(norm: nn.BatchNorm2d):
+    def tell(_conv, _given, sums):
+        mean, var = sums.mean((0, 2, 3)), sums.var((0, 2, 3))
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(var)
+        norm.bias.copy_(mean)
+        norm.weight.copy_(torch.sqrt(var + norm.eps))
+
+    return tell
