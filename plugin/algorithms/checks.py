@@ -9,12 +9,14 @@ import re
 from qgis.core import (
     QgsMapLayer,
     QgsProcessing,
+    QgsProcessingFeatureSourceDefinition,
     QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFile,
+    QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
@@ -56,6 +58,10 @@ def parameter_problem(definition, value, context) -> str:
         return _rasters_problem(items, context)
     if definition.checkValueIsAcceptable(value, context):
         return ""
+    if isinstance(definition, QgsProcessingParameterMapLayer) and isinstance(
+        value, QgsProcessingFeatureSourceDefinition
+    ):
+        return ""  # the selected features of a layer where a raster may stand, too
     if isinstance(definition, QgsProcessingParameterNumber):
         return _number_problem(definition, value)
     if isinstance(definition, QgsProcessingParameterExtent):
