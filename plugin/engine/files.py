@@ -131,7 +131,7 @@ def read_json(path: str | Path):
         ConcordError: the file is missing or is no JSON.
     """
     try:
-        with open(path, encoding="utf-8") as f:
+        with open(path, encoding="utf-8-sig") as f:  # Windows puts a byte order mark first
             return json.load(f)
     except OSError as error:
         raise ConcordError(f"{path} cannot be read; check that the file exists.") from error
