@@ -33,7 +33,7 @@ help:
 	@echo "make test-qgis340        the same tests on QGIS 3.40, unpacked into .build/qgis340"
 	@echo "make sam-export CHECKPOINT=file.pth   SAM to an ONNX pair checked against torch, into OUT="
 	@echo "make train MODEL=landcover-s2    train a bundled model anew from CONCORD_DATA (without MODEL: names)"
-	@echo "make evaluate-models     the held-out figures of the bundled models, as a table"
+	@echo "make evaluate-models     the held-out figures of the bundled models, as a table (PART=rasters, prompt or nlcd: one part)"
 	@echo "make oracles             TorchGeo and mlcroissant for the tests that read chips with them"
 	@echo "make clean               remove everything made, but .venv"
 
@@ -137,10 +137,11 @@ train:
 	@[ -n '$(MODEL)' ] && [ -f '$(script)' ] || \
 		{ echo "Name a model: make train MODEL=..., one of $(subst _,-,$(trainable))"; exit 2; }
 	@$(MAKE) --no-print-directory .build/train/ok
-	@$(TRAIN) $(script)
+	@$(TRAIN) $(script) $(value ARGS)
 
+PART ?= *
 evaluate-models: .build/train/ok
-	@for script in models/training/evaluate_*.py; do $(TRAIN) $$script || exit 1; done
+	@for script in models/training/evaluate_$(PART).py; do $(TRAIN) $$script $(value ARGS) || exit 1; done
 
 .build/oracles/ok: requirements-oracles.txt
 	@echo "Set-up: TorchGeo and mlcroissant in .build/oracles (a minute)"

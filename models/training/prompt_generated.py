@@ -156,8 +156,24 @@ def _roof(canvas, sun: tuple, size: float) -> None:
         light = np.where(end, np.sign(along) * rng.uniform(0, 0.14), light)
     sheets = rng.choice([0, 0.03]) * np.sign(np.sin(along * 2 * np.pi / rng.uniform(3, 9)))
     rust = rng.uniform(0, 0.07) * noise(rng, SIDE, rng.uniform(2, 25))[mask]
-    canvas.image[mask] = _colour(rng, "roof") + (light + sheets + rust)[:, None]
+    cover = _colour(rng, "roof") + (light + sheets + rust)[:, None]
+    if rng.random() < 0.3:
+        _patch(rng, cover, along / long, across / short)
+    canvas.image[mask] = cover
     canvas.things[mask] = canvas.number()
+
+
+def _patch(rng, cover: np.ndarray, along: np.ndarray, across: np.ndarray) -> None:
+    """Sheets of other age or paint, an annexe's roof, skylights: parts of other colours."""
+    for _ in range(int(rng.integers(1, 7))):
+        a, b = rng.uniform(-1, 1, 2), rng.uniform(-1, 1, 2)
+        part = (along > a.min()) & (along < a.max())
+        if rng.random() < 0.7:
+            part &= (across > b.min()) & (across < b.max())
+        if rng.random() < 0.4:
+            cover[part] = _colour(rng, "roof")
+        else:
+            cover[part] *= np.exp(rng.normal(0, 0.3)) * (1 + rng.normal(0, 0.08, 4))
 
 
 def _tree(canvas, size: float) -> None:

@@ -131,12 +131,21 @@ def uganda_rings(folder: Path):
 
 # --- the others -------------------------------------------------------------------------------
 
+_DARK = 0.6  # of the median near infrared: ponds lie below
+
 
 def ponds(planes: np.ndarray) -> np.ndarray:
-    """Numbered water bodies of (4, rows, cols) NAIP RGBN: NDWI above 0.1, cleaned, filled."""
+    """Numbered water bodies of (4, rows, cols) NAIP RGBN: NDWI above 0.1, cleaned, filled.
+
+    The bytes of NAIP are no reflectances: bright ground can have such an NDWI too. Water stays
+    well under the picture's median near infrared.
+    """
     green, nir = planes[1].astype(np.float32), planes[3].astype(np.float32)
     water = ndimage.binary_opening((green - nir) / np.maximum(green + nir, 1) > 0.1)
-    parts, _ = ndimage.label(ndimage.binary_fill_holes(water))
+    parts, count = ndimage.label(ndimage.binary_fill_holes(water))
+    means = ndimage.mean(nir, parts, np.arange(1, count + 1))
+    bright = 1 + np.flatnonzero(means >= _DARK * np.median(nir))
+    parts[np.isin(parts, bright)] = 0
     return parts.astype(np.int32)
 
 

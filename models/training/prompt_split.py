@@ -20,6 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import prompt_collage
 import prompt_generated
 from prompt_scenes import (
     Scene,
@@ -42,7 +43,7 @@ EAST, DEVELOPED = 2048, (slice(1024, 2048), slice(1600, 2048))  # of the fair-ug
 POND_COLUMNS, POND_ROWS = 622, 540
 POND_DATES = ("20090818", "20100629", "20120731", "20140720", "20160816")
 FIELD_COLUMNS, FLOOD_COLUMNS = 60, 342
-GENERATED = 120
+GENERATED, COLLAGES = 200, 100
 RGB, NRG = (0, 1, 2), (3, 0, 1)
 
 
@@ -158,7 +159,7 @@ def _dates() -> list:
     return found
 
 
-def _pictures() -> list:
+def _aerial() -> list:
     found = []
     folder = DATA / "unlabelled" / "aerial"
     for path in [*sorted(folder.iterdir()), DATA / "neon-osbs" / "OSBS_029.tif"]:
@@ -166,6 +167,11 @@ def _pictures() -> list:
             picture = np.ascontiguousarray(read(path)[:3].transpose(1, 2, 0))
             layers = regions(picture, (150, 500, 1500, 4000))
             found.append(Scene(path.stem, picture, layers, (RGB,), (0.6, 1.8), 0.5))
+    return found
+
+
+def _pictures() -> list:
+    found = _aerial()
     for path in sorted((DATA / "unlabelled" / "hydro").glob("*.tif")):
         picture = stretched(read(path)[[3, 2, 1, 7, 10, 11]])
         layers = regions(picture[..., [3, 0, 1]], (100, 400, 1200))
@@ -181,9 +187,22 @@ def _drawn(group: int) -> list:
     return [prompt_generated.scene(7000 + group * 10 + k) for k in range(10)]
 
 
+def _collages() -> list:
+    """Training roofs of fair-uganda on its own ground and on that of other aerial pictures."""
+    own = [(scene.planes, scene.layers[0][0]) for scene in _uganda()]
+    bank = [roof for picture, numbers in own for roof in prompt_collage.roofs(picture, numbers)]
+    others = [
+        (scene.planes[..., :3], np.zeros(scene.planes.shape[:2], np.int32))
+        for scene in (*_aerial(), *(_drawn(0)[:4]), *(_chips()[::4]))
+    ]
+    grounds = own * 4 + others
+    return [prompt_collage.scene(9000 + k, bank, grounds) for k in range(COLLAGES)]
+
+
 JOBS = {
     "uganda": _uganda, "chips": _chips, "lulc": _lulc, "floods": _floods, "coast": _coast,
     "major": _major, "dates": _dates, "pictures": _pictures, "relief": _relief,
+    "collages": _collages,
     **{f"ponds-{date}": (lambda date=date: _ponds(date)) for date in POND_DATES},
     **{f"generated-{k}": (lambda k=k: _drawn(k)) for k in range(GENERATED // 10)},
 }  # fmt: skip
@@ -210,7 +229,9 @@ def training(processes: int = 1) -> list:
         found += pickle.loads((CACHE / f"{name}.pickle").read_bytes())
     for scene in found:
         if scene.name.startswith("generated"):
-            scene.weight = 16.0 / GENERATED
+            scene.weight = 18.0 / GENERATED
+        if scene.name.startswith("collage"):
+            scene.weight = 14.0 / COLLAGES
         if not scene.name.startswith("uganda"):  # small pictures are shown much enlarged
             scene.zoom = (scene.zoom[0], scene.zoom[1] * 1.8)
     return found

@@ -15,6 +15,20 @@ import s2_scenes as s2
 
 ROOT = Path(__file__).resolve().parents[2]
 LICENCE = "CC-BY-SA-4.0"
+# West, south, east, north of every place that was trained on, in degrees.
+PLACES = {
+    "concord-landcover-s2": [
+        [-0.78, 38.08, -0.74, 38.13], [73.29, 30.45, 73.32, 30.48], [103.70, 17.87, 103.80, 17.97],
+        [14.55, 45.86, 14.57, 45.88], [-173.25, -18.37, -173.22, -18.35],
+        [-128.64, 80.84, -128.50, 80.87], [-18.51, 63.02, -18.46, 63.04], [0.95, 57.66, 1.0, 57.68],
+        [18.08, 34.25, 18.10, 34.27], [44.99, -8.71, 45.02, -8.69], [152.62, 2.27, 152.64, 2.29],
+    ],
+    # Chesapeake's chips bear no place; this is the NAIP quarter quadrangle that names them.
+    "concord-landcover-aerial": [
+        [-80.6250, 37.6250, -80.5625, 37.6875], [-99.19, 47.0, -99.12, 47.04],
+    ],
+    "concord-buildings": [[32.593, 0.350, 32.596, 0.352]],
+}  # fmt: skip
 OUTPUT = "logits"
 
 
@@ -79,6 +93,7 @@ def _save(model, name: str, said: dict, inputs: list, classes: list, hyper: dict
             "blend": "crop",
             "activation": "logits",
             "ignore_value": 255,
+            "training_places": PLACES[name],
             **hyper,
         },
     }

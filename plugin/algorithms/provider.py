@@ -21,6 +21,7 @@ from .coverage import Coverage
 from .createcampaign import CreateCampaign
 from .encodescene import EncodeScene
 from .exportchips import ExportChips
+from .fillregion import FillRegion
 from .importchips import ImportChips
 from .importwork import ImportWork
 from .loadscene import LoadScene
@@ -50,6 +51,7 @@ ALGORITHMS = (
     SegmentPrompts,
     SegmentExtent,
     EncodeScene,
+    FillRegion,
     ApplyPainting,
     RunModel,
     ModelCard,

@@ -36,8 +36,8 @@ class RefineLabels(ConcordAlgorithm):
         self.add(QgsProcessingParameterRasterLayer("LABELS", tr("Land-cover map")))
         self.add(
             QgsProcessingParameterString("ENGINE", tr("Engine"), "auto", optional=True),
-            "auto, potts, guided, fused, confident, outdated, shift, prompt, felzenszwalb, slic, "
-            "watershed or mode.",
+            "auto, potts, guided, fused, confident, contradicted, outdated, shift, prompt, "
+            "felzenszwalb, slic, watershed or mode.",
         )
         self.add(
             QgsProcessingParameterString("UNSURE", tr("May change"), "all", optional=True),

@@ -11,23 +11,18 @@ from qgis.core import (
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterNumber,
-    QgsProcessingParameterRasterLayer,
-    QgsProcessingParameterString,
     QgsWkbTypes,
 )
 
 from ..bridge import capture
 from ..bridge.fields import fields_of
-from ..bridge.prompting import use_store
 from ..bridge.text import tr
-from .base import ConcordAlgorithm
+from .promptable import PromptableAlgorithm
 
 
-class SegmentExtent(ConcordAlgorithm):
+class SegmentExtent(PromptableAlgorithm):
     ID = "segmentextent"
     TITLE = "Segment an extent"
-    GROUP = ("annotate", "Annotate")
-    NEEDS = ("rasterio", "skimage", "scipy")
     HELP = (
         "Cuts an extent into regions. With regions, image segments; with a promptable model, its "
         "masks from prompts at the segments, the more confident one where two overlap, and "
@@ -35,16 +30,9 @@ class SegmentExtent(ConcordAlgorithm):
     )
 
     def define(self):
-        self.add(QgsProcessingParameterRasterLayer("IMAGE", tr("Image")))
+        self.add_image()
         self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
-        self.add(
-            QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
-            "regions, concord-prompt, or the file or folder of an ONNX encoder and decoder.",
-        )
-        self.add(
-            QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),
-            "Three bands by name, separated by ';'; left out, the sensor's display bands.",
-        )
+        self.add_model()
         self.add(
             QgsProcessingParameterNumber(
                 "MIN_AREA", tr("Smallest area"), QgsProcessingParameterNumber.Type.Double, 0,
@@ -61,14 +49,9 @@ class SegmentExtent(ConcordAlgorithm):
         )  # fmt: skip
 
     def capture(self, parameters, context):
-        use_store()
-        image = self.raster(parameters, "IMAGE", context)
         return {
-            "image": image,
-            "crs": capture.raster_crs(image),
+            **super().capture(parameters, context),
             "extent": self.extent(parameters, "EXTENT", context),
-            "model": self.parameterAsString(parameters, "MODEL", context),
-            "bands": capture.split_list(parameters.get("BANDS")),
             "smallest": self.parameterAsDouble(parameters, "MIN_AREA", context),
             "output": self.output(parameters, "OUTPUT", context),
         }

@@ -8,27 +8,22 @@ from qgis.core import (
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
-    QgsProcessingParameterRasterLayer,
-    QgsProcessingParameterString,
 )
 from qgis.PyQt.QtCore import QVariant
 
 from ..bridge import capture
 from ..bridge.fields import fields_of
-from ..bridge.prompting import use_store
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
 from . import sinks
-from .base import ConcordAlgorithm
+from .promptable import PromptableAlgorithm
 
 ANY_GEOMETRY = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
 
 
-class SegmentPrompts(ConcordAlgorithm):
+class SegmentPrompts(PromptableAlgorithm):
     ID = "segmentprompts"
     TITLE = "Segment prompts"
-    GROUP = ("annotate", "Annotate")
-    NEEDS = ("rasterio", "skimage", "scipy")
     HELP = (
         "Draws an outline for every object that is pointed at. PROMPTS are points with the fields "
         "object (number) and label (1 belongs to the object, 0 does not), or polygons whose boxes "
@@ -36,7 +31,7 @@ class SegmentPrompts(ConcordAlgorithm):
     )
 
     def define(self):
-        self.add(QgsProcessingParameterRasterLayer("IMAGE", tr("Image")))
+        self.add_image()
         self.add(
             QgsProcessingParameterFeatureSource("PROMPTS", tr("Prompts"), ANY_GEOMETRY),
             "Points with the fields object and label, or polygons as boxes.",
@@ -48,25 +43,12 @@ class SegmentPrompts(ConcordAlgorithm):
             ),
             "Boxes that go with points of the same object.",
         )  # fmt: skip
-        self.add(
-            QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
-            "regions, concord-prompt, or the file or folder of an ONNX encoder and decoder.",
-        )
-        self.add(
-            QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),
-            "Three bands by name, separated by ';'; left out, the sensor's display bands.",
-        )
+        self.add_model()
         self.add(
             QgsProcessingParameterBoolean("REFINE", tr("Refine the polygons"), False),
             "Polygons are old outlines to improve, not only boxes.",
         )
-        self.add(
-            QgsProcessingParameterNumber(
-                "LEVEL", tr("Pyramid level"), QgsProcessingParameterNumber.Type.Integer, 0,
-                minValue=0, maxValue=8,
-            ),
-            "0 is full resolution; each level halves it, as a map does that is zoomed out.",
-        )  # fmt: skip
+        self.add_level()
         self.add(
             QgsProcessingParameterNumber(
                 "CANDIDATES", tr("Candidates for each object"),
@@ -80,9 +62,7 @@ class SegmentPrompts(ConcordAlgorithm):
         )
 
     def capture(self, parameters, context):
-        image = self.raster(parameters, "IMAGE", context)
-        crs = capture.raster_crs(image)
-        use_store()
+        values = super().capture(parameters, context)
         points, boxes, shapes = [], [], {}
         refine = self.parameterAsBool(parameters, "REFINE", context)
         for name in ("PROMPTS", "BOXES"):
@@ -94,7 +74,7 @@ class SegmentPrompts(ConcordAlgorithm):
                         "points or boxes."
                     )
                 continue
-            features = capture.features_as_json(source, crs, context, ("object", "label"))
+            features = capture.features_as_json(source, values["crs"], context, ("object", "label"))
             if capture.is_polygon(source):
                 boxes += _boxes(features)
                 if refine:
@@ -106,17 +86,9 @@ class SegmentPrompts(ConcordAlgorithm):
                     f"{name} ({source.sourceName()}) has neither points nor polygons; choose a "
                     "layer of points or boxes."
                 )
-        return {
-            "image": image,
-            "crs": crs,
-            "points": points,
-            "boxes": boxes,
-            "shapes": shapes,
-            "level": self.parameterAsInt(parameters, "LEVEL", context),
-            "model": self.parameterAsString(parameters, "MODEL", context),
-            "bands": capture.split_list(parameters.get("BANDS")),
-            "candidates": self.parameterAsInt(parameters, "CANDIDATES", context),
-        }
+        candidates = self.parameterAsInt(parameters, "CANDIDATES", context)
+        found = {"points": points, "boxes": boxes, "shapes": shapes, "candidates": candidates}
+        return {**values, **found}
 
     def compute(self, values, parameters, context, feedback, progress):
         from ..engine.scene import Scene

@@ -6,6 +6,7 @@ from qgis.core import (
     QgsMapLayerType,
     QgsProcessing,
     QgsProcessingFeatureSourceDefinition,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterNumber,
@@ -36,7 +37,9 @@ class TrainClassifier(ConcordAlgorithm):
     HELP = (
         "Learns from a label layer and writes one ONNX file, features included, with its card. "
         "Quality comes from spatially blocked cross-validation; the report shows the confusion "
-        "of classes, which bands matter, and whether more labels would help."
+        "of classes, which bands matter, and whether more labels would help. With an encoder the "
+        "classifier stands on the feature maps of a trained network, which is written into the "
+        "same file."
     )
 
     def define(self):
@@ -69,6 +72,11 @@ class TrainClassifier(ConcordAlgorithm):
             QgsProcessingParameterString("WINDOWS", tr("Texture windows"), "5;9", optional=True),
             "Odd sides in pixels of the local mean and deviation; none for single pixels.",
         )
+        self.add(
+            QgsProcessingParameterString("ENCODER", tr("Encoder"), "", optional=True),
+            "A network whose feature maps join the features, by id of a bundled model or ONNX "
+            "file; left out, bands and textures only. linear and mlp suit them best.",
+        )
         self._define_details()
         self.add_taxonomy()
         self.add(
@@ -96,6 +104,10 @@ class TrainClassifier(ConcordAlgorithm):
                 name, tr(title), QgsProcessingParameterNumber.Type.Double, 0, True, 0
             )
             self.add_advanced(number, help_text)
+        self.add_advanced(
+            QgsProcessingParameterBoolean("ENCODER_ALONE", tr("Encoder features only"), False),
+            "The encoder's features stand instead of bands, derived bands and textures.",
+        )
         for name, title, default, help_text in (
             ("ROTATION", "Rotation", "pca", "pca, sparse or complete; for rotationforest."),
             ("LICENCE", "Licence", "proprietary", "SPDX id that the card names."),
@@ -129,6 +141,8 @@ class TrainClassifier(ConcordAlgorithm):
             "rotation": text("ROTATION", "pca"),
             "licence": text("LICENCE", "proprietary"),
             **{n[0].lower(): self.parameterAsInt(parameters, n[0], context) for n in _NUMBERS},
+            "encoder": text("ENCODER"),
+            "alone": self.parameterAsBool(parameters, "ENCODER_ALONE", context),
             "block": self.parameterAsDouble(parameters, "BLOCK", context),
             "buffer": self.parameterAsDouble(parameters, "BUFFER", context),
             "next": self.output(parameters, "NEXT", context),
@@ -170,6 +184,7 @@ class TrainClassifier(ConcordAlgorithm):
             values["output"], values["raster"], shapes, recipe, values["bands"],
             values["derived"], values["windows"], values["samples"], values["folds"],
             values["block"], values["buffer"], values["next"], values["licence"],
+            values["encoder"], values["alone"],
         )  # fmt: skip
         report = train.train(wish, values["inputs"], scheme, progress)
         quality = report["quality"]

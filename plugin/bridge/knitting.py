@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from qgis.core import QgsGeometry, QgsPointXY, QgsRectangle
+import numpy as np
+from qgis.core import QgsGeometry, QgsRectangle
 
+from . import rings
 from .shaping import parts_of
 
 NEW = "new"
-ROUNDS = 8  # of noding and rounding; two or three do
+ROUNDS = 12  # of noding and rounding; two or three do
 
 
 def knit(
@@ -38,107 +40,163 @@ def knit(
     """
     digits = round(-math.log10(eps)) + 1
     rounded = {name: _rounded(outline, known, digits) for name, outline in outlines.items()}
-    _meet(rounded, known, 2 * 10.0**-digits)
     faces, nodes = _faces(rounded, known, digits)
     if not faces:
         return None
-    owned, loose = _sorted(faces, rounded, within, eps, gap, yields)
+    owned, loose = _sorted([_Face(face) for face in faces], rounded, within, eps, gap, yields)
     _give_away(loose, owned)
     result = {}
     for name, old in outlines.items():
         made = _dissolved(owned[name], nodes) if owned[name] else QgsGeometry()
         if made.isNull() and owned[name]:
             return None
-        result[name] = old if _vertices(made) == _vertices(old) else made
+        result[name] = old if rings.vertices(made) == rings.vertices(old) else made
     return result
 
 
+class _Face:
+    """A face of the noded plane; `edges` is {edge, whichever way it runs: its length}."""
+
+    def __init__(self, shape: QgsGeometry):
+        self.shape, self.box = shape, shape.boundingBox()
+        self._edges: dict | None = None
+
+    @property
+    def edges(self) -> dict:
+        if self._edges is None:
+            self._edges = {}
+            for ring in rings.lines(self.shape):
+                length = np.hypot(*(ring[1:] - ring[:-1]).T).tolist()
+                spots = rings.spots(ring)
+                for one, other, long in zip(spots, spots[1:], length):
+                    self._edges[(min(one, other), max(one, other))] = long
+        return self._edges
+
+
 def _rounded(outline: QgsGeometry, known: set, digits: int) -> QgsGeometry:
-    if _vertices(outline) <= known:
+    if rings.vertices(outline) <= known:
         return outline
-    polygons = outline.asMultiPolygon() if outline.isMultipart() else [outline.asPolygon()]
-    return QgsGeometry.fromMultiPolygonXY(
-        [[_on_grid(ring, known, digits) for ring in rings] for rings in polygons]
-    )
+    polygons = [
+        [_ring_on_grid(ring, known, digits) for ring in part] for part in rings.parts(outline)
+    ]
+    return rings.from_parts([part for part in polygons if len(part[0]) > 3])
 
 
-def _meet(outlines: dict, known: set, near: float) -> None:
-    """Put vertices that lie on another's edge, as nearly as the grid allows, into that edge.
-
-    Borders that run along each other would else cross again and again wherever they are noded.
-    """
-    all_of = {name: _vertices(outline) for name, outline in outlines.items()}
-    for name, outline in list(outlines.items()):
-        box = outline.boundingBox()
-        box.grow(near)
-        left, right, low, high = box.xMinimum(), box.xMaximum(), box.yMinimum(), box.yMaximum()
-        old = all_of[name] <= known
-        for other, spots in all_of.items():
-            if other == name or not box.intersects(outlines[other].boundingBox()):
-                continue
-            for x, y in (spots - known if old else spots) - all_of[name]:
-                if not (left <= x <= right and low <= y <= high):
-                    continue
-                spot = QgsPointXY(x, y)
-                squared, _, following, _ = outlines[name].closestSegmentWithContext(spot, 0.0)
-                if 0 <= squared <= near * near:
-                    if outlines[name] is outline:
-                        outlines[name] = QgsGeometry(outline)
-                    outlines[name].insertVertex(x, y, following)
-
-
-def _on_grid(line: list, known: set, digits: int) -> list:
-    found = []
-    for point in line:
-        x, y = point.x(), point.y()
-        if (x, y) not in known:
-            point = QgsPointXY(round(x, digits), round(y, digits))
-        # QGIS calls points equal that are 1e-8 apart: a millimetre, in degrees.
-        if not found or (point.x(), point.y()) != (found[-1].x(), found[-1].y()):
-            found.append(point)
-    return found
+def _ring_on_grid(line: np.ndarray, known: set, digits: int) -> np.ndarray:
+    """A ring with its unknown vertices on the grid, none twice in a row."""
+    line = _on_grid(line, known, digits)
+    return line[np.concatenate([[True], (line[1:] != line[:-1]).any(axis=1)])]
 
 
 def _faces(outlines: dict, known: set, digits: int) -> tuple:
-    """(faces, all their vertices); without faces where the noding comes to no end."""
-    lines = [QgsGeometry(outline.constGet().boundary()) for outline in outlines.values()]
-    before = set().union(*(_vertices(line) for line in lines))
+    """(faces, all their vertices); without faces where the noding comes to no end.
+
+    A vertex that lies as near to an edge as the grid allows becomes part of that edge, as in snap
+    rounding (Hobby 1999). Else borders that run along each other cross in a new place in each
+    round, one step of the grid farther on.
+    """
+    near = 2 * 10.0**-digits
+    pieces = rings.segments(
+        [line for outline in outlines.values() for line in rings.lines(outline)]
+    )
+    before = _ends(pieces)
+    fresh = before - known
+    pieces = _split(pieces, fresh, near)
+    young = np.array([one in fresh or two in fresh for one, two in _spots(pieces)], bool)
+    pieces = np.concatenate([pieces[~young], _split(pieces[young], before & known, near)])
+    moved = np.ones(len(pieces), bool)
     for _ in range(ROUNDS):
-        noded = QgsGeometry.unaryUnion(lines)
-        if noded.isNull():
+        pieces = _noded(pieces, moved)
+        if pieces is None:
             break
-        after = _vertices(noded)
+        after = _ends(pieces)
         if after <= before:
-            return parts_of(QgsGeometry.polygonize([noded])), after
-        ways = noded.asMultiPolyline() if noded.isMultipart() else [noded.asPolyline()]
-        ways = [_on_grid(way, known, digits) for way in ways]
-        lines = [QgsGeometry.fromMultiPolylineXY([way for way in ways if len(way) > 1])]
-        before = _vertices(lines[0])
+            return parts_of(QgsGeometry.polygonize([rings.from_segments(pieces)])), after
+        cut = pieces
+        pieces = rings.distinct(_on_grid(pieces.reshape(-1, 2), known, digits).reshape(-1, 2, 2))
+        fresh, before = _ends(pieces) - before, _ends(pieces)
+        pieces = _split(pieces, fresh, near)
+        same = set(_spots(cut))
+        moved = np.array([piece not in same for piece in _spots(pieces)], bool)
     return [], set()
+
+
+def _on_grid(line: np.ndarray, known: set, digits: int) -> np.ndarray:
+    """(n, 2) vertices, those that are not known on the grid."""
+    old = np.array([spot in known for spot in rings.spots(line)], bool)
+    return np.where(old[:, None], line, np.round(line, digits))
+
+
+def _noded(pieces: np.ndarray, moved: np.ndarray) -> np.ndarray | None:
+    """Segments cut wherever they meet; only those near ones that `moved` can meet anything new."""
+    near = moved.copy()
+    low, high = pieces.min(axis=1), pieces.max(axis=1)
+    for k in np.flatnonzero(moved & ~moved.all()):
+        near |= ((low <= high[k]) & (high >= low[k])).all(axis=1)
+    found = rings.noded(pieces[near])
+    if found is None or near.all():
+        return found
+    return rings.distinct(np.concatenate([pieces[~near], found]))
+
+
+def _ends(pieces: np.ndarray) -> set:
+    return set(rings.spots(pieces.reshape(-1, 2)))
+
+
+def _spots(pieces: np.ndarray) -> list:
+    """(one end, other end) of each segment."""
+    spots = rings.spots(pieces.reshape(-1, 2))
+    return list(zip(spots[::2], spots[1::2]))
+
+
+def _split(pieces: np.ndarray, among: set, near: float) -> np.ndarray:
+    """Segments (m, 2, 2) led through those of the vertices `among` that lie on them."""
+    if not among or not len(pieces):
+        return pieces
+    places = np.array(sorted(among))
+    low, high = pieces.min(axis=1) - near, pieces.max(axis=1) + near
+    hit = (low[:, 0, None] <= places[:, 0]) & (places[:, 0] <= high[:, 0, None])
+    hit &= (low[:, 1, None] <= places[:, 1]) & (places[:, 1] <= high[:, 1, None])
+    which, place = np.nonzero(hit)
+    start, spots = pieces[which, 0], places[place]
+    way, off = pieces[which, 1] - start, spots - start
+    along = (off * way).sum(axis=1) / (way**2).sum(axis=1)
+    across = off - along[:, None] * way
+    inside = (spots[:, None] != pieces[which]).any(axis=2).all(axis=1) & (0 < along) & (along < 1)
+    hits: dict = defaultdict(list)
+    for k in np.flatnonzero(inside & ((across**2).sum(axis=1) <= near * near)).tolist():
+        hits[int(which[k])].append((along[k], tuple(spots[k])))
+    if not hits:
+        return pieces
+    whole = np.ones(len(pieces), bool)
+    whole[list(hits)] = False
+    ways = [
+        np.array([pieces[k, 0], *(spot for _, spot in sorted(found)), pieces[k, 1]])
+        for k, found in hits.items()
+    ]
+    return rings.distinct(np.concatenate([pieces[whole], rings.segments(ways)]))
 
 
 def _dissolved(faces: list, nodes: set) -> QgsGeometry:
     """Faces put together without a vertex that is none of the `nodes`."""
     if len(faces) == 1:
-        return faces[0]
-    made = QgsGeometry.unaryUnion(faces)
-    if not made.isNull() and _vertices(made) <= nodes:
+        return faces[0].shape
+    shapes = [face.shape for face in faces]
+    made = QgsGeometry.unaryUnion(shapes)
+    if not made.isNull() and rings.vertices(made) <= nodes:
         return made
     # GEOS had to move vertices to get through; the edges that only one face has are the border.
-    border: dict = {}
+    border: dict = defaultdict(int)
     for face in faces:
-        for edge in _edges(face):
-            border[edge] = border.get(edge, 0) + 1
-    lines = [
-        QgsGeometry.fromPolylineXY([QgsPointXY(*one), QgsPointXY(*other)])
-        for (one, other), times in border.items()
-        if times == 1
+        for edge in face.edges:
+            border[edge] += 1
+    single = [edge for edge, times in border.items() if times == 1]
+    inside = QgsGeometry.collectGeometry(shapes)
+    kept = [
+        part
+        for part in parts_of(QgsGeometry.polygonize([rings.from_segments(np.array(single))]))
+        if inside.contains(part.pointOnSurface())
     ]
-    inside = QgsGeometry.collectGeometry(faces)
-    kept = []
-    for part in parts_of(QgsGeometry.polygonize(lines)):
-        if inside.contains(part.pointOnSurface()):
-            kept.append(part)
     return QgsGeometry.collectGeometry(kept) if kept else QgsGeometry()
 
 
@@ -151,12 +209,12 @@ def _sorted(faces: list, outlines: dict, within, eps: float, gap: float, yields:
         engines[name] = (outline.boundingBox(), engine)
     owned, loose = defaultdict(list), []
     for face in faces:
-        width = 2 * face.area() / face.length()
-        local = within.contains(face.boundingBox())
+        width = 2 * face.shape.area() / face.shape.length()
+        local = within.contains(face.box)
         if width < eps and local:
             loose.append(face)
             continue
-        spot = face.pointOnSurface()
+        spot = face.shape.pointOnSurface()
         place = spot.asPoint()
         covering = [
             name
@@ -188,24 +246,8 @@ def _give_away(loose: list, owned: dict) -> None:
         waiting = left
 
 
-def _border(face: QgsGeometry, faces: list, name) -> tuple:
-    edges = _edges(face)
-    box = face.boundingBox()
-    near = [other for other in faces if other.boundingBox().intersects(box)]
-    shared = edges.keys() & {edge for other in near for edge in _edges(other)}
-    length = sum(edges[edge] for edge in shared)
+def _border(face: _Face, faces: list, name) -> tuple:
+    near = [other for other in faces if other.box.intersects(face.box)]
+    shared = {edge for other in near for edge in face.edges.keys() & other.edges.keys()}
+    length = sum(face.edges[edge] for edge in shared)
     return (length > 0 and name == NEW, length)
-
-
-def _edges(face: QgsGeometry) -> dict:
-    """{edge, whichever way it runs: its length}; equal borders are equal edges once noded."""
-    found = {}
-    for ring in face.asPolygon():
-        for a, b in zip(ring, ring[1:]):
-            one, other = (a.x(), a.y()), (b.x(), b.y())
-            found[(min(one, other), max(one, other))] = a.distance(b)
-    return found
-
-
-def _vertices(outline: QgsGeometry) -> set:
-    return {(vertex.x(), vertex.y()) for vertex in outline.vertices()}

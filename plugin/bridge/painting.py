@@ -54,6 +54,13 @@ def folder_for(path: str, project: QgsProject) -> Path:
     return beside
 
 
+def is_kept(path: str, project: QgsProject) -> bool:
+    """True when an earlier session left painting on a map."""
+    from ..engine.paint.painting import journal_path
+
+    return journal_path(path, folder_for(path, project)).exists()
+
+
 def show(vrt: str, below: QgsRasterLayer, entries: list, project: QgsProject) -> QgsRasterLayer:
     """The painting's layer right above the map's, in the map's colours and those of `entries`.
 

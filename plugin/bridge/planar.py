@@ -17,6 +17,7 @@ from qgis.core import (
 )
 
 from ..engine.errors import ConcordError
+from . import rings
 from .knitting import NEW, knit
 from .shaping import parts_of, valid
 from .text import tr
@@ -174,20 +175,32 @@ def _closed(shape: QgsGeometry, near: dict, gap: float, overlapping: bool = Fals
     """
     if not near:
         return shape
-    old = QgsGeometry.unaryUnion(list(near.values()))
+    # Farther away nothing can change, and the work grows with what is looked at.
+    around = shape.boundingBox()
+    around.grow(gap * 3)
+    parts = [valid(outline.clipped(around)) for outline in near.values()]
+    old = QgsGeometry.unaryUnion([part for part in parts if not part.isEmpty()])
+    if old.isEmpty() or old.distance(shape) > gap:
+        return shape
     both = old.combine(shape)
-    shut = both.buffer(gap / 2, 8).buffer(-gap / 2, 8)
+    shut = both.buffer(gap / 2, 4).buffer(-gap / 2, 4)
     reach = shape.buffer(gap, 4)
+    meets = [_prepared(shape), _prepared(old)]
     slivers = [
         part
         for part in parts_of(valid(shut.difference(both).intersection(reach)))
-        if part.touches(shape) or part.intersects(shape)
+        if all(engine.intersects(part.constGet()) for engine in meets)
     ]
-    slivers = [part for part in slivers if part.intersects(old)]
     if not slivers:
         return shape
     filled = valid(QgsGeometry.unaryUnion([shape, *slivers]))
     return filled if overlapping else valid(filled.difference(old))
+
+
+def _prepared(shape: QgsGeometry):
+    engine = QgsGeometry.createGeometryEngine(shape.constGet())
+    engine.prepareGeometry()
+    return engine
 
 
 def _knitted(shape: QgsGeometry | None, near: dict, rule: Rule, settled: Settled, before: dict):
@@ -200,7 +213,7 @@ def _knitted(shape: QgsGeometry | None, near: dict, rule: Rule, settled: Settled
         box.combineExtentWith(outline.boundingBox())
     gap = rule.gap if shape is not None else 0.0
     around = _around(settled.geometry.boundingBox(), rule)
-    known = {(v.x(), v.y()) for outline in before.values() for v in outline.vertices()}
+    known = set().union(*(rings.vertices(outline) for outline in before.values()))
     found = knit(everything, known, around, _eps(box) * 20, gap, rule.overlap != CUT_OLD)
     if found is None:
         return _share_vertices(shape, near) if shape is not None else None

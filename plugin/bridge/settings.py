@@ -70,6 +70,25 @@ def about_model(path: str) -> str:
         return ""
 
 
+def model_classes(path: str) -> list[str]:
+    """The names of a model's classes, as its card gives them; empty where it has none."""
+    from ..engine.infer import peek, values
+
+    card = peek.card_of(path)
+    try:
+        return [c.name for c in values.classes_of(card)[0]] if card else []
+    except ConcordError:  # codes that do not fit; the run says so
+        return []
+
+
+def reads_series(path: str) -> bool:
+    """Whether a model reads several dates along an axis of time."""
+    from ..engine.infer import peek
+
+    card = peek.card_of(path)
+    return card is not None and any("T" in entry.axes for entry in card.inputs)
+
+
 def taxonomies() -> list[str]:
     """Class schemes on offer: ids of the bundled ones, then files the user added."""
     return taxonomy.available() + paths(TAXONOMIES)

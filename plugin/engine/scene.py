@@ -12,6 +12,7 @@ from .errors import ConcordError
 from .grid import Grid, Window
 
 _SMALL = 2048 * 2048  # pixels
+_SQUARE, _SQUARES = 48, 6  # pixels of a square's side, squares along a side of the scene
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Scene:
             raise ConcordError("No image was given; choose at least one raster.")
         self.warnings, self.recognised, self._open, self._native = [], [], {}, {}
         self._corrections: dict = {}
+        self._glances: dict = {}
         infos = [rasters.require_crs(rasters.info(path)) for path in paths]
         self.grid = grid or infos[0].grid
         self.sources = {}
@@ -162,6 +164,33 @@ class Scene:
         shape = (max(1, round(self.grid.height / step)), max(1, round(self.grid.width / step)))
         return self.read(names, None, shape)
 
+    def glance(self, names) -> np.ndarray:
+        """Float32 (bands, rows, cols) of some of the scene's pixels, to judge its values by.
+
+        A decimated view where that is cheap, else squares spread over the scene, put side by
+        side: a view of a large file without overviews would read the whole file. Kept, since the
+        preflight and the run look at the same pixels.
+        """
+        key = tuple(sorted(set(names)))
+        if key not in self._glances:
+            self._glances[key] = self._glance(list(key))
+        return self._glances[key][[key.index(name) for name in names]]
+
+    def _glance(self, names: list) -> np.ndarray:
+        large = self.grid.width * self.grid.height > _SMALL
+        if large and not all(self._raster(self.sources[n]).is_pyramid for n in names):
+            windows = self.spread(_SQUARE, _SQUARES)
+            side = int(len(windows) ** 0.5)
+            if side**2 == len(windows) > 1:
+                windows = sorted(windows, key=lambda w: (w.row, w.col))
+                found = [self.read(names, window) for window in windows]
+                rows = [np.concatenate(found[i : i + side], axis=2)
+                        for i in range(0, len(found), side)]  # fmt: skip
+                view = np.concatenate(rows, axis=1)
+                if np.isfinite(view).all(axis=0).mean() > 0.01:
+                    return view
+        return self.overview(names, 256)
+
     def values(self, name: str) -> np.ndarray:
         """Values with data of a band from windows over the scene, all of it when they have none.
 
@@ -208,6 +237,7 @@ class Scene:
     def change(self, source: Source, **changes) -> None:
         """Read a band in another way from here on; noted in ``corrections``."""
         self._corrections.setdefault(source.name, {}).update(changes)
+        self._glances.clear()
         self.sources[source.name] = replace(source, band=replace(source.band, **changes))
 
     def default_composite(self) -> list:

@@ -5,28 +5,23 @@ from __future__ import annotations
 from qgis.core import Qgis, QgsVectorLayer
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QColor
-from qgis.PyQt.QtWidgets import (
-    QCheckBox,
-    QLineEdit,
-)
+from qgis.PyQt.QtWidgets import QLineEdit
 
-from ..bridge import labels, layers, settings
+from ..bridge import labels, settings
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
 from . import annotate_parts
-from .annotate_checkpoint import CheckpointButton
 from .annotate_destination import Destination
+from .annotate_image import ImageBox
 from .annotate_journal import JournalKeeper
 from .annotate_pixels import Pixels
 from .annotate_polygons import Polygons
 from .classes import ClassChooser
 from .keys import PromptKeys
 from .panel import Panel
-from .prompt_model import good_for, prompt_model_combo
-from .prompt_session import BOTH, PromptSession
+from .prompt_session import PromptSession
 from .prompt_tool import PromptTool
-from .thumbnails import pictured_choice
-from .widgets import LayerCombo, form, row, side_by_side
+from .widgets import form, row
 
 
 class AnnotatePanel(Panel):
@@ -69,24 +64,11 @@ class AnnotatePanel(Panel):
         column.addLayout(layout)
 
     def _build_image(self) -> None:
-        column = self.section(tr("Image and model"))
-        layout = form()
-        self.image = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
-        row(layout, tr("&Image"), self.image, tr("The scene in which outlines are looked for"))
-        self.composite, self.thumbnails = pictured_choice(self.image.currentLayer)
-        tip = tr("The bands the model sees; kept with every label")
-        row(layout, tr("C&omposite"), self.composite, tip)
-        self.model = prompt_model_combo()
-        self.checkpoint = CheckpointButton(self)
-        line = side_by_side(self.model, self.checkpoint)
-        row(layout, tr("&Model"), line, tr("What answers your clicks"), self.model)
-        self.preview = QCheckBox(tr("Show what a click would give"))
-        self.preview.setToolTip(tr("Works where the map was prepared, a moment after it stands"))
-        self.preview.setChecked(str(settings.value("preview", "true")).lower() == "true")
+        self.image_box = box = ImageBox(self)
+        box.add_to(self.section(tr("Image and model")))
+        self.image, self.composite, self.model = box.image, box.composite, box.model
+        self.preview, self.checkpoint = box.preview, box.checkpoint
         self.preview.toggled.connect(self._preview_toggled)
-        column.addLayout(layout)
-        column.addWidget(good_for(self.model))  # in the form a wrapped line takes too much room
-        column.addWidget(self.preview)
 
     # classes
 
@@ -128,35 +110,10 @@ class AnnotatePanel(Panel):
         self._guarded(lambda: self.say(self.pixels.step_back(steps)))
         self._show_state()
 
-    def _image_changed(self, layer) -> None:
-        self.composite.blockSignals(True)
-        self.composite.clear()
-        if layer is not None and layer.isValid() and layer.bandCount():
-            found = layers.composites(layer)
-            for item in found:
-                self.composite.addItem(item.title, ";".join(item.bands))
-            if len(found) > 1:
-                both = [";".join(item.bands) for item in found[:2]]
-                title = tr("Try both: {one}, {other}")
-                title = title.format(one=found[0].title, other=found[1].title)
-                self.composite.addItem(title, BOTH.join(both))
-        self.composite.blockSignals(False)
-        self.thumbnails.draw()
-        self._reconfigure()
-
-    def _reconfigure(self, *_) -> None:
-        image = self.image.currentLayer()
+    def _reconfigure(self) -> None:
         self.session.clear()
         self.session.examples = []
-        self.session.settings = (
-            {
-                "IMAGE": image,
-                "MODEL": self.model.value(),
-                "BANDS": self.composite.currentData() or "",
-            }
-            if image is not None
-            else {}
-        )
+        self.session.settings = self.image_box.wish()
         self.refresh()
 
     def make_label_layer(self, path: str) -> QgsVectorLayer:
@@ -182,7 +139,7 @@ class AnnotatePanel(Panel):
             return
         self.target_of_labels.begin()
         self._canvas.setMapTool(self.tool)
-        self.session.prepare()
+        self.session.prepare(at_once=True)
 
     @property
     def prompting(self) -> bool:

@@ -13,9 +13,12 @@ from ..bridge.planar import CUT_NEW
 from ..bridge.shaping import finished
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .annotate_unsaved import UnsavedPainting
 
 ALGORITHM = "concord:applypainting"
+FILL = "concord:fillregion"
 NO_DATA = 0
+AT_ONCE = 4  # parts of a step that are written while the user waits
 
 
 class Pixels:
@@ -27,8 +30,9 @@ class Pixels:
         self._panel = panel
         self._painting = None
         self._shown = self._below = ""  # ids of the layer that shows it and of the map's own
-        self._saving = False
+        self._busy = ""  # why nothing can be painted right now
         self._leaving: list = []  # (layer id, the map's, painting) that go in a moment
+        self.unsaved = UnsavedPainting(panel)
 
     @property
     def layer(self) -> QgsRasterLayer | None:
@@ -37,6 +41,11 @@ class Pixels:
     @property
     def modified(self) -> bool:
         return self._painting is not None and self._painting.modified
+
+    @property
+    def map(self) -> str:
+        """Path of the map that is painted on, or an empty string."""
+        return self._painting.labels if self._painting is not None else ""
 
     def problem(self) -> str:
         """Why nothing can be written, or an empty string."""
@@ -47,9 +56,10 @@ class Pixels:
         from ..engine.paint.painting import Painting
 
         self._let_go()
+        self.unsaved.close_offer()
         panel, path = self._panel, painting.path_of(self.layer)
         if self._painting is None or self._painting.labels != path:
-            self.release()
+            self._close()
             self._painting = Painting(path, painting.folder_for(path, panel.project))
             if self._painting.modified:
                 text = tr("{n} painted steps that were not saved are back.")
@@ -63,7 +73,10 @@ class Pixels:
         if self._painting is not None and here is not None:
             if painting.path_of(here) == self._painting.labels:
                 return
-        self.release()
+        if self.modified:
+            self.unsaved.left(self.map)
+        self._close()
+        self.unsaved.look(here)
 
     # writing
 
@@ -77,8 +90,8 @@ class Pixels:
         }
 
     def _ready(self):
-        if self._saving:
-            raise ConcordError(tr("The map is being saved; go on in a moment."))
+        if self._busy:
+            raise ConcordError(self._busy)
         if self._painting is None or self._panel.project.mapLayer(self._shown) is None:
             self.begin()
         entry = self._panel.classes.entry
@@ -147,57 +160,112 @@ class Pixels:
         crs = panel._canvas.mapSettings().destinationCrs()
         place = QgsGeometry.fromPointXY(spot)
         point = painting.moved(place, crs, self.layer, panel.project).asPoint()
-        count = self._painting.fill(point.x(), point.y(), entry.code, self._told("fill", entry))
+        told = self._told("fill", entry)
+        count = self._painting.fill_near(point.x(), point.y(), entry.code, told)
+        if count is None:
+            return self._fill_far(point, entry, told)
         return self._wrote(count, entry.name) if count else tr("No pixel changed.")
+
+    def _fill_far(self, point, entry, told: dict) -> str:
+        """The region reaches far: fill it in the background."""
+        parameters = {
+            "LABELS": self._painting.labels,
+            "FOLDER": str(self._painting.journal.path.parent),
+            "POINT": f"{point.x()!r},{point.y()!r}",
+            "CLASS": entry.code,
+            "NAME": entry.name,
+            "COLOUR": told["colour"],
+            "ANNOTATOR": told["by"],
+        }
+        busy = tr("A region is being filled; go on in a moment.")
+        name = entry.name
+        self._launch(FILL, parameters, busy, lambda done: self._filled(done.results, name))
+        return tr("Filling a large region…")
+
+    def _filled(self, results: dict, name: str) -> None:
+        if self._painting is None:  # another map was chosen meanwhile; the step is in its journal
+            return
+        count = results["PIXELS"]
+        self._painting.catch_up()
+        self._panel.say(self._wrote(count, name) if count else tr("No pixel changed."))
+        self._panel._show_state()
+
+    def _launch(self, algorithm: str, parameters: dict, busy: str, done) -> None:
+        """Run an algorithm; until its end nothing can be painted."""
+        self._busy = busy
+        self._panel.launch(algorithm, parameters, done, self._ready_again)
+        self._panel.runner.ended.connect(self._ended)
+
+    def _ended(self, _outcome) -> None:
+        self._panel.runner.ended.disconnect(self._ended)
+        self._ready_again()
+
+    def _ready_again(self) -> None:
+        self._busy = ""
 
     def step_back(self, steps: int) -> str:
         """Undo (1) or redo (-1) one step; what was done in words."""
-        if self._painting is None or self._saving:
-            return tr("Nothing is painted yet.")
-        step = self._painting.undo() if steps > 0 else self._painting.redo()
+        if self._painting is None or self._busy:
+            return self._busy or tr("Nothing is painted yet.")
+        step, work = self._painting.turn(steps > 0) or (None, None)
         if step is None:
             return tr("Nothing to undo.") if steps > 0 else tr("Nothing to redo.")
-        self._wrote(0, "")
         text = tr("Undone: {what}.") if steps > 0 else tr("Done again: {what}.")
-        return text.format(what=step.told.get("title", ""))
+        text = text.format(what=step.told.get("title", ""))
+        if len(step.parts) > AT_ONCE:
+            self._busy = tr("A large step is being undone; go on in a moment.")
+            self._panel.spread(self._stepping(work, text))
+            return self._busy
+        for _part in work:
+            pass
+        self._wrote(0, "")
+        return text
+
+    def _stepping(self, work, text: str):
+        """The parts of a large step, one at each turn of the interface."""
+        try:
+            yield from work
+        finally:
+            self._busy = ""
+        self._wrote(0, "")
+        self._panel.say(text)
+        self._panel._show_state()
 
     # saving
 
-    def save(self) -> None:
-        """Write the painted map as a new GeoTIFF and go on with that one."""
+    def save(self, then=None) -> None:
+        """Write the painted map as a new GeoTIFF and go on with that one; then call `then`."""
         panel = self._panel
         if not self.modified:
             panel.say(tr("Nothing to save."))
             return
         below, labels = self.layer, self._painting.labels
         output = panel.target(f"{Path(labels).stem}-painted") + ".tif"
-        self._saving = True
         parameters = {
             "LABELS": labels,
             "PAINTING": str(self._painting.journal.path),
             "OUTPUT": output,
         }
-        panel.launch(
-            ALGORITHM, parameters, lambda outcome: self._saved(output, below), self._not_saved
-        )
-        panel.runner.ended.connect(self._ended)
+        busy = tr("The map is being saved; go on in a moment.")
+        self._launch(ALGORITHM, parameters, busy, lambda _outcome: self._saved(output, below, then))
 
-    def _ended(self, _outcome) -> None:
-        self._panel.runner.ended.disconnect(self._ended)
-        self._not_saved()
-
-    def _not_saved(self) -> None:
-        self._saving = False
-
-    def _saved(self, output: str, below) -> None:
+    def _saved(self, output: str, below, then) -> None:
         panel = self._panel
-        self._saving = False
+        self._busy = ""
         self._remove()
         name = tr("{name} painted").format(name=below.name())
         layer = layers.add_raster(output, name, "classes", panel.project)
         panel.raster.setLayer(layer)
         panel.say(tr("Saved {path}.").format(path=output))
         panel._show_state()
+        if then is not None:
+            then()
+
+    def discard(self) -> None:
+        """Forget what was painted since the map was last saved."""
+        if self._painting is not None:
+            self._remove()
+            self._let_go()  # at once: QGIS may be closing
 
     def _remove(self) -> None:
         """Take the painting off the map and off the disk, a moment later: when the project is just
@@ -215,7 +283,7 @@ class Pixels:
                 project.removeMapLayer(shown)
             done.forget()
 
-    def release(self) -> None:
+    def _close(self) -> None:
         """Close the painting; what is not saved stays in its journal."""
         if self._painting is not None:
             if not self._painting.modified:
@@ -223,3 +291,8 @@ class Pixels:
                 return
             self._painting.close()
         self._painting, self._shown = None, ""
+
+    def release(self) -> None:
+        """The panel goes."""
+        self.unsaved.release()
+        self._close()

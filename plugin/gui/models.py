@@ -12,7 +12,8 @@ from ..bridge import layers, settings
 from ..bridge.text import tr
 from . import reports
 from .lists import Table, VerdictList, lines_high
-from .models_card import CardForm
+from .models_card import CardForm, card_html
+from .models_gate import GateRows
 from .models_live import LiveMap
 from .models_train import TrainPage
 from .panel import Panel
@@ -108,6 +109,9 @@ class ModelsPanel(Panel):
         self.unsure = QCheckBox(tr("Show &doubt"))
         self.unsure.setToolTip(tr("Also write where the model is unsure, bright for most doubt"))
         layout.addRow(self.unsure)
+        self.gate = GateRows(self, layout)
+        self.unsure.toggled.connect(lambda on: self.gate.follow(self.model.value(), on))
+        self.gate.follow(self.model.value(), False)
         column.addLayout(layout)
         self.step(
             column,
@@ -136,6 +140,7 @@ class ModelsPanel(Panel):
             self.received.hide()
             self.numbers.fill([])
             self.form.hide()
+            self.gate.follow(self.model.value(), self.unsure.isChecked())
             self.refresh()
 
     def _need_both(self) -> str:
@@ -146,7 +151,7 @@ class ModelsPanel(Panel):
         return ""
 
     def _need_run(self) -> str:
-        return self._need_both() or self.extent.problem()
+        return self._need_both() or self.extent.problem() or self.gate.need()
 
     def _executor(self) -> str:
         text = self.executor.currentText().strip()
@@ -206,6 +211,7 @@ class ModelsPanel(Panel):
             "EXECUTOR": self._executor(),
             "OUTPUT": stem + ".tif",
             "REPORT": stem + ".json",
+            **self.gate.parameters(),
         }
         optional = {
             "EXTENT": self.extent.value(),
@@ -282,30 +288,3 @@ def _lines(report: dict):
     agreement = report.get("overlap_agreement")
     if agreement is not None:
         yield tr("Where tiles overlap they agree on {share:.1f} %").format(share=100 * agreement)
-
-
-def card_html(card: dict) -> str:
-    """A card as a small table: plain values first, lists in one line."""
-    import html
-
-    rows = []
-    for key, content in card.items():
-        text = _plain(content)
-        if text:
-            title = html.escape(str(key).replace("_", " ").capitalize())
-            rows.append(f"<tr><td><b>{title}</b>&nbsp;</td><td>{html.escape(text)}</td></tr>")
-    return "<table cellspacing='2'>" + "".join(rows) + "</table>"
-
-
-def _plain(content) -> str:
-    if content is None:
-        return ""
-    if isinstance(content, dict):
-        return ", ".join(f"{key}: {_plain(value)}" for key, value in content.items())
-    if isinstance(content, (list, tuple)):
-        parts = [
-            str(item["name"]) if isinstance(item, dict) and "name" in item else _plain(item)
-            for item in content
-        ]
-        return ", ".join(part for part in parts if part)
-    return str(content)

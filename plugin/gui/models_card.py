@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 
 from qgis.gui import QgsDoubleSpinBox, QgsSpinBox
@@ -180,3 +181,28 @@ def _number(low: int, high: int, start: int) -> QgsSpinBox:
 
 def _list(text: str) -> list:
     return [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
+
+
+def card_html(card: dict) -> str:
+    """A card as a small table: plain values first, lists in one line."""
+    rows = []
+    for key, content in card.items():
+        text = _plain(content)
+        if text:
+            title = html.escape(str(key).replace("_", " ").capitalize())
+            rows.append(f"<tr><td><b>{title}</b>&nbsp;</td><td>{html.escape(text)}</td></tr>")
+    return "<table cellspacing='2'>" + "".join(rows) + "</table>"
+
+
+def _plain(content) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, dict):
+        return ", ".join(f"{key}: {_plain(value)}" for key, value in content.items())
+    if isinstance(content, (list, tuple)):
+        parts = [
+            str(item["name"]) if isinstance(item, dict) and "name" in item else _plain(item)
+            for item in content
+        ]
+        return ", ".join(part for part in parts if part)
+    return str(content)

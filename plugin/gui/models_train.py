@@ -13,6 +13,7 @@ from ..bridge import layers, settings
 from ..bridge.text import tr
 from . import reports
 from .lists import Table
+from .models_gate import optional_model
 from .runner import Outcome
 from .widgets import LayerCombo, choice, form, note, row
 
@@ -50,6 +51,16 @@ class TrainPage:
         self.bands = QgsCheckableComboBox()
         self.bands.setDefaultText(tr("All bands"))
         row(layout, tr("&Bands"), self.bands, tr("None ticked means all bands of the image"))
+        self.encoder = optional_model(tr("None"))
+        tip = tr(
+            "A trained network whose feature maps join the bands, so that the classifier knows "
+            "shapes and surroundings from few labels; best with Linear or Small neural network"
+        )
+        row(layout, tr("En&coder features"), self.encoder, tip)
+        self.alone = QCheckBox(tr("Encoder features only"))
+        self.alone.setToolTip(tr("Leave out bands, derived bands and texture; a quicker map"))
+        layout.addRow(self.alone)
+        self.encoder.changed.connect(self._encoder_changed)
         self.texture = choice()
         for key, title in TEXTURES:
             self.texture.addItem(tr(title), key)
@@ -60,6 +71,8 @@ class TrainPage:
             tr("Adds a map that is bright where the classifier is unsure and has seen little")
         )
         layout.addRow(self.next)
+        self.encoder.reload(str(settings.value("train/encoder", "")))
+        self.alone.toggled.connect(self._encoder_changed)
         column.addLayout(layout)
         panel.step(
             column,
@@ -88,6 +101,13 @@ class TrainPage:
         if vector is not None and vector.fields().indexOf("class") >= 0:
             self.field.setField("class")
         self.panel.refresh()
+
+    def _encoder_changed(self, *_) -> None:
+        chosen = bool(self.encoder.value())
+        settings.set_value("train/encoder", self.encoder.value())
+        self.alone.setEnabled(chosen)
+        for widget in (self.bands, self.texture):
+            widget.setEnabled(not (chosen and self.alone.isChecked()))
 
     def updated(self) -> None:
         """List the bands of the panel's image when it changed."""
@@ -124,6 +144,9 @@ class TrainPage:
             "OUTPUT": stem + ".onnx",
             "REPORT": stem + ".html",
         }
+        if self.encoder.value():
+            parameters["ENCODER"] = self.encoder.value()
+            parameters["ENCODER_ALONE"] = self.alone.isChecked()
         if self.next.isChecked():
             parameters["NEXT"] = stem + ".next.tif"
         self.panel.launch("concord:trainclassifier", parameters, self._done)

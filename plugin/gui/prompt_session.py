@@ -230,9 +230,14 @@ class PromptSession(PromptAnswers):
         self._hover_turn += 1
         self.marks.hide_preview()
 
-    def prepare(self) -> None:
-        """Encode what the map shows, one tile at a time, whenever nothing else is asked."""
-        if self.settings:
+    def prepare(self, at_once: bool = False) -> None:
+        """Encode what the map shows, one tile at a time, whenever nothing else is asked.
+
+        At once where prompting begins: opening image and model must not wait for the first click.
+        """
+        if at_once:
+            self._prepare()
+        elif self.settings:
             self._idle.start()
 
     def _prepare(self) -> None:

@@ -138,3 +138,20 @@ def test_applypainting_refuses_what_is_no_journal(refusal, place, tmp_path):
     wish = {"LABELS": place.labels, "PAINTING": str(tmp_path / "x.txt"),
             "OUTPUT": place.target("no.tif")}  # fmt: skip
     assert "no journal of painting" in refusal("concord:applypainting", wish)
+
+
+def test_fillregion_adds_a_step_that_applypainting_writes(run_algorithm, place, painted):
+    path, journal = painted
+    before = rasters.read(path)[0]
+    x, y = makers.GRID.xy(7.5, 7.5)
+    wish = {"LABELS": path, "POINT": f"{x},{y}", "CLASS": 9, "NAME": "filled"}
+    assert run_algorithm("concord:fillregion", wish)["PIXELS"] == 100
+    out = place.target("filled.tif")
+    run_algorithm("concord:applypainting", {"LABELS": path, "PAINTING": journal, "OUTPUT": out})
+    before[5:15, 5:15] = 9
+    assert (rasters.read(out)[0] == before).all()
+
+
+def test_fillregion_beside_the_map_is_refused(refusal, painted):
+    wish = {"LABELS": painted[0], "POINT": "0,0", "CLASS": 9}
+    assert "click inside it" in refusal("concord:fillregion", wish)

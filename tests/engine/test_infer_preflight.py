@@ -97,3 +97,47 @@ def test_optional_bands_that_are_absent_are_not_called_found(scene):
     assert said.detail == "red found by name; runs without nir, swir16, less surely"
     whole = found(cards.from_item(item, "the test"), scene(names=("red", "nir", "swir16")), "Bands")
     assert whole.level == "green" and "nir, swir16 found" in whole.detail
+
+
+def test_a_look_at_a_large_image_does_not_read_all_of_it(tmp_path, monkeypatch):
+    """A decimated view of a file without overviews is a full read; a run made two of them."""
+    from concord.plugin.engine import scene as scenes
+
+    monkeypatch.setattr(scenes, "_SMALL", 100)
+    path, side = str(tmp_path / "large.tif"), 1536
+    place = Grid("EPSG:32632", (10.0, 0.0, 5e5, 0.0, -10.0, 5e6), side, side)
+    values = np.random.default_rng(0).random((2, side, side)).astype(np.float32)
+    values[:, :700] = np.nan
+    rasters.write(path, values, place, names=["red", "nir"], nodata=np.nan)
+    read, own = [], rasters.Raster.read
+
+    def counted(self, window=None, indexes=None, shape=None):
+        read.append(side**2 if window is None else window.width * window.height)
+        return own(self, window, indexes, shape)
+
+    monkeypatch.setattr(rasters.Raster, "read", counted)
+    with scenes.Scene([path]) as scene:
+        view = scene.glance(["nir", "red"])
+        assert view.shape[0] == 2 and sum(read) < 0.1 * side**2
+        assert abs(np.isfinite(view).mean() - (1 - 700 / side)) < 0.1
+        finite = view[:, np.isfinite(view).all(axis=0)]
+        assert np.allclose(finite.mean(axis=1), 0.5, atol=0.02)
+        again = scene.glance(["red", "nir"])
+        assert np.array_equal(again, view[::-1], equal_nan=True) and sum(read) < 0.1 * side**2
+        again[:] = 0  # what one caller does to it is no other's business
+        assert np.array_equal(scene.glance(["nir", "red"]), view, equal_nan=True)
+        scene.change(scene.sources["red"], scale=2.0)
+        assert np.nanmean(scene.glance(["red"])) == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_look_finds_the_only_data_of_a_large_image(tmp_path, monkeypatch):
+    from concord.plugin.engine import scene as scenes
+
+    monkeypatch.setattr(scenes, "_SMALL", 100)
+    values = np.full((1, 1536, 1536), np.nan, np.float32)
+    values[0, 60:110, 60:110] = 3
+    path = str(tmp_path / "corner.tif")
+    place = Grid("EPSG:32632", (10.0, 0.0, 5e5, 0.0, -10.0, 5e6), 1536, 1536)
+    rasters.write(path, values, place, names=["red"], nodata=np.nan)
+    with scenes.Scene([path]) as scene:
+        assert np.nanmax(scene.glance(["red"])) == 3

@@ -353,3 +353,27 @@ def test_an_esri_definition_beside_the_model(tmp_path):
     (tmp_path / "m.emd").write_text(json.dumps({**emd, "Classes": [{"Name": "road"}]}))
     with pytest.raises(ConcordError, match="no Esri model definition"):
         cards.read(str(tmp_path / "m.onnx"), {})
+
+
+def test_a_run_that_fails_keeps_every_strip_above_the_tile(tmp_path, image):
+    """A strip was handed out with the next row's first tile only, and that was the one to fail."""
+    model, path = write_model(tmp_path, item_of()), image(700, 200)
+    opened = Model(model)
+    own, card = opened.run_all, opened.card
+    info = rasters.info(path)
+    tiles = tiling.plan_tiles(info.grid, info.grid.window, card.tile, card, False)
+    rows = sorted({tile.core.row for tile in tiles})
+    below = next(i for i, row in enumerate(rows) if row >= 256)
+    values = rasters.read(path)
+    values[:, rows[below + 1] - 1] = 9  # seen by no tile above
+    rasters.write(path, values, info.grid, names=BANDS, units=["reflectance"] * 3, nodata=np.nan)
+
+    def fails(images):
+        if images[0].max() > 8:
+            raise ConcordError("the graph fell over; choose another.")
+        return own(images)
+
+    opened.run_all = fails
+    with Scene([path]) as scene, pytest.raises(ConcordError, match="finished part is kept"):
+        runner.run(opened, scene, runner.RunWish(str(tmp_path / "o.tif"), override=True))
+    assert (tmp_path / ".o.tif.journal" / "000000000.npz").is_file()

@@ -8,12 +8,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from concord.plugin.engine import files, rasters
-from concord.plugin.engine.errors import ConcordError
+from concord.plugin.engine.errors import Cancelled, ConcordError
 from concord.plugin.engine.grid import Grid, Window
 from concord.plugin.engine.labels import ClassRaster
-from concord.plugin.engine.paint import painting, saving
+from concord.plugin.engine.paint import painting, region, saving
+from concord.plugin.engine.progress import Progress
 
 SIDE, PIXEL, LEFT, TOP = 300, 10.0, 500_000.0, 5_400_000.0
 GRID = Grid("EPSG:32632", (PIXEL, 0.0, LEFT, 0.0, -PIXEL, TOP), SIDE, SIDE)
@@ -99,11 +101,47 @@ def test_a_region_larger_than_the_first_look_is_filled_whole(paint):
     assert paint.fill(*GRID.xy(3, 250), 8, TOLD) == SIDE * SIDE - 10_000 - 5 * SIDE
 
 
-def test_a_region_without_end_is_refused(paint, monkeypatch):
-    monkeypatch.setattr(painting, "FILL", 256)
-    with pytest.raises(ConcordError, match="draw a border"):
-        paint.fill(*GRID.xy(3, 250), 8, TOLD)
-    assert not paint.modified
+def test_a_region_that_reaches_far_is_left_to_the_background(paint, monkeypatch):
+    monkeypatch.setattr(painting, "NEAR", 256)
+    assert paint.fill_near(*GRID.xy(3, 250), 8, TOLD) is None and not paint.modified
+    assert paint.fill_near(*GRID.xy(150, 150), 8, TOLD) == 10_000
+
+
+@pytest.mark.parametrize("tile", [16, 100, 1024])
+def test_a_fill_stopped_1024_pixels_from_the_click(tmp_path, monkeypatch, tile):
+    """It goes on from tile to tile, also back into one, and knows where the region ends."""
+    monkeypatch.setattr(region, "TILE", tile)
+    codes = np.where(np.random.default_rng(3).random((SIDE, SIDE)) < 0.62, 1, 2).astype(np.uint8)
+    codes[:, 150] = 3
+    path = str(tmp_path / "maze.tif")
+    rasters.write(path, codes, GRID, nodata=0)
+    parts, _ = ndimage.label(codes == 1)
+    largest = np.bincount(parts[:, :150].ravel())[1:].argmax() + 1
+    row, col = np.argwhere(parts == largest)[0]
+    maze = painting.Painting(path)
+    assert maze.fill(*GRID.xy(col + 0.5, row + 0.5), 9, TOLD) == (parts == largest).sum()
+    assert ((whole(maze) == 9) == (parts == largest)).all()
+    filled = whole(maze)
+    again = painting.Painting(path, joins=True)
+    assert (whole(again) == filled).all()
+    maze.undo()
+    assert (whole(maze) == codes).all()
+    maze.redo()
+    again.catch_up()
+    assert again.journal.place == 1 and (whole(again) == filled).all()
+    out = str(tmp_path / "out.tif")
+    assert saving.save(path, str(maze.journal.path), out)["steps"] == 1
+    assert (rasters.read(out)[0] == filled).all()
+    maze.close()
+    again.close()
+
+
+def test_a_fill_that_is_cancelled_leaves_nothing(paint, monkeypatch):
+    monkeypatch.setattr(region, "TILE", 50)
+    asked = iter([False] * 3 + [True] * 9)
+    with pytest.raises(Cancelled):
+        paint.fill(*GRID.xy(3, 250), 8, TOLD, Progress(None, lambda: next(asked)))
+    assert not paint.modified and not paint.journal.path.exists()
 
 
 def test_outside_the_map_and_too_large_are_sentences(paint, monkeypatch):

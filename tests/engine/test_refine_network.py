@@ -15,6 +15,7 @@ from concord.plugin.engine.taxonomy import ClassDef, Taxonomy
 from tests.engine.tiny import card_of, graph, node  # noqa: F401 - graph is a fixture
 
 SIDE = 192
+PLACES = [[-80.0, 37.0, -79.0, 38.0], [9.5, 44.0, 10.5, 44.5]]  # the second is 70 km away
 SCHEME = Taxonomy("t", "T", [ClassDef(1, "tree canopy", "#267300"), ClassDef(2, "grass", "#a3ff73"),
                              ClassDef(3, "glacier", "#ffffff")])  # fmt: skip
 
@@ -23,7 +24,7 @@ SCHEME = Taxonomy("t", "T", [ClassDef(1, "tree canopy", "#267300"), ClassDef(2, 
 def judge(graph):  # noqa: F811 - the fixture
     """A model that calls bright pixels low vegetation and dark ones trees, under other names."""
     item = card_of("semantic-segmentation", classes=("Low_Vegetation", "forest"), halo=0,
-                   pixel_size_range_m=[0.5, 2])  # fmt: skip
+                   pixel_size_range_m=[0.5, 2], training_places=PLACES)  # fmt: skip
     nodes = [node("ReduceMean", "in0", "m", axes=[1], keepdims=1),
              node("Sub", "one m", "d"), node("Concat", "m d", "out", axis=1)]  # fmt: skip
     return graph(nodes, item, constants={"one": np.float32([1])})
@@ -106,10 +107,42 @@ def test_unbidden_no_model_is_asked_about_values_unlike_its_training(
     monkeypatch,
 ):
     item = card_of("semantic-segmentation", classes=("grass", "trees"), halo=0,
-                   pixel_size_range_m=[0.5, 2], value_range=[[0.0, 0.05]] * 3)  # fmt: skip
+                   pixel_size_range_m=[0.5, 2], value_range=[[0.0, 0.05]] * 3,
+                   training_places=PLACES)  # fmt: skip
     nodes = [node("ReduceMean", "in0", "m", axes=[1], keepdims=1),
              node("Sub", "one m", "d"), node("Concat", "m d", "out", axis=1)]  # fmt: skip
     model = graph(nodes, item, constants={"one": np.float32([1])})
     monkeypatch.setattr(network, "BUNDLED", model.path.parent)
     with Scene([coarse[0]]) as scene:
         assert network.asked("auto", scene, SCHEME, {1: 0.5, 2: 0.5}, tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "places, why",
+    [([[-80.0, 37.0, -79.0, 38.0]], "km away"), ([], "does not say where it was trained")],
+)
+def test_unbidden_no_model_is_asked_about_a_place_far_from_its_training(
+    coarse,
+    graph,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+    places,
+    why,
+):
+    item = card_of("semantic-segmentation", classes=("grass", "trees"), halo=0,
+                   pixel_size_range_m=[0.5, 2], training_places=places)  # fmt: skip
+    nodes = [node("ReduceMean", "in0", "m", axes=[1], keepdims=1),
+             node("Sub", "one m", "d"), node("Concat", "m d", "out", axis=1)]  # fmt: skip
+    model = graph(nodes, item, constants={"one": np.float32([1])})
+    monkeypatch.setattr(network, "BUNDLED", model.path.parent)
+    report, _ = refined(coarse, tmp_path, "auto")
+    assert report["model"] is None
+    told = [note for note in report["notes"] if "was not asked" in note]
+    assert len(told) == 1 and why in told[0] and "tiny" in told[0]
+    report, _ = refined(coarse, tmp_path, str(model.path))
+    assert report["model"] == "tiny" and not any("not asked" in n for n in report["notes"])
+
+
+def test_bundled_land_cover_models_say_where_they_were_trained():
+    for name in ("concord-landcover-aerial", "concord-landcover-s2"):
+        assert len(Model(str(network.BUNDLED / f"{name}.onnx")).card.places) >= 2

@@ -295,8 +295,8 @@ def test_a_small_object_is_looked_at_again_on_a_smaller_tile(put, store, closer,
     provider.closer = closer
     planes = Composite(("red", "green", "blue"), ((0.0, 255.0),) * 3)
     with Scene([write_square(put, 25, 12)]) as scene:
-        (found,) = predict.answer(scene, planes, provider, 1, prompt)
         preview = predict.answer(scene, planes, provider, 1, prompt, widen=False)[0]
+        (found,) = predict.answer(scene, planes, provider, 1, prompt)
     window = found.place.window
     assert window.height == side and found.mask.sum() == 144
     assert found.mask[25 - window.row, 25 - window.col]

@@ -107,3 +107,77 @@ def test_a_stopped_model_can_be_run_again(make_model):
     model, image = Model(make_model()), np.zeros((3, 8, 8), np.float32)
     model.stop()
     assert model.run(image).shape == (4, 8, 8)
+
+
+def plain_graph(tmp_path, kind, shape, domain="", opset=17, **attributes):
+    """A file with one node on an input of ``shape``."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info("a", TensorProto.FLOAT, shape),
+            helper.make_tensor_value_info("b", TensorProto.FLOAT, None)]  # fmt: skip
+    node = helper.make_node(kind, ["a"], ["b"], domain=domain, **attributes)
+    graph = helper.make_graph([node], "g", ends[:1], ends[1:])
+    opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
+    path = tmp_path / "plain.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "domain", "opset", "words"),
+    [
+        ("Frobnicate", "", 17, "uses the operator Frobnicate, which onnxruntime cannot run"),
+        ("Foo", "com.acme", 17, "uses the operator com.acme:Foo, which"),
+        ("Identity", "", 99, "is of an opset that this onnxruntime does not know yet"),
+        ("Conv", "", 17, r"cannot be run by onnxruntime \(Node with schema"),
+    ],
+)
+def test_a_graph_that_cannot_run_names_the_operator_without_noise(
+    tmp_path, kind, domain, opset, words
+):
+    path = plain_graph(tmp_path, kind, ["n", 3, "h", "w"], domain, opset)
+    with pytest.raises(ConcordError, match=words) as caught:
+        Model(str(path))
+    said = str(caught.value)
+    assert "tensor(float)" not in said and "/onnxruntime_src" not in said and "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (None, "does not say which dimensions its input has"),
+        (["n", 3, 100, 140], "takes images of 140 x 100 pixels; Concord's tiles are square"),
+    ],
+)
+def test_shapes_that_no_tile_has_are_refused_before_the_run(tmp_path, item, shape, words):
+    from concord.plugin.engine.infer import card as cards
+
+    path = plain_graph(tmp_path, "Identity", shape)
+    cards.embed(path, tmp_path / "shaped.onnx", item())
+    with pytest.raises(ConcordError, match=words):
+        Model(str(tmp_path / "shaped.onnx")).require_inputs()
+
+
+def test_a_node_that_fails_in_the_middle_is_named_without_codes(tmp_path, item):
+    """Found by hand: "Non-zero status code returned while running Gather node. Name:''" ..."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    from concord.plugin.engine.infer import card as cards
+
+    nodes = [helper.make_node("ReduceMax", ["a"], ["m"], keepdims=0),
+             helper.make_node("Cast", ["m"], ["i"], to=TensorProto.INT64),
+             helper.make_node("Gather", ["t", "i"], ["q"]),
+             helper.make_node("Mul", ["a", "q"], ["b"])]  # fmt: skip
+    ends = [helper.make_tensor_value_info("a", TensorProto.FLOAT, ["n", 3, "h", "w"]),
+            helper.make_tensor_value_info("b", TensorProto.FLOAT, None)]  # fmt: skip
+    table = numpy_helper.from_array(np.ones(3, np.float32), "t")
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [table])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, str(tmp_path / "plain.onnx"))
+    cards.embed(tmp_path / "plain.onnx", tmp_path / "gather.onnx", item())
+    model = Model(str(tmp_path / "gather.onnx"))
+    model.run(np.ones((3, 8, 8), np.float32))
+    with pytest.raises(ConcordError, match=r"\(Gather: indices element out of data bounds"):
+        model.run(np.full((3, 8, 8), 7, np.float32))

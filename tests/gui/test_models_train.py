@@ -65,3 +65,31 @@ def test_unfolding_a_section_shows_nothing_that_was_hidden(open_panel):
     hidden = (panel.training.classes, panel.training.open_report, panel.card, panel.form.holder)
     assert not any(widget.isVisibleTo(panel) for widget in hidden)
     assert panel.training.method.isVisibleTo(panel)
+
+
+def test_page_trains_on_an_encoder_and_a_gate_looks_first(open_panel, opened, qtbot, messages):
+    image, labels = opened
+    panel = open_panel(ModelsPanel)
+    page, gate = panel.training, panel.gate
+    panel.input.setLayer(image)
+    page.labels.setLayer(labels)
+    page.method.setCurrentIndex(page.method.findData("linear"))
+    try:
+        page.encoder.combo.setCurrentIndex(page.encoder.combo.findText("concord-landcover-s2"))
+        page.run()
+        qtbot.waitUntil(lambda: not panel.runner.busy, timeout=240_000)
+        assert messages() == [] and "% right" in page.figures.text()
+        card = settings.model_classes(panel.model.value())
+        assert len(card) >= 4
+        gate.model.combo.setCurrentIndex(gate.model.combo.findText("concord-landcover-s2"))
+        gate.classes.setCheckedItems(["snow and ice"])
+        gate.least.setValue(90)
+        panel.extent.combo.setCurrentIndex(panel.extent.combo.findData("layer"))
+        panel.run()
+        qtbot.waitUntil(lambda: not panel.runner.busy, timeout=240_000)
+        assert messages() == []
+        made = QgsProject.instance().mapLayersByName("classifier-1")[0]
+        assert not rasters.read(made.source()).any()  # the gate found no snow in summer
+    finally:
+        gate.model.combo.setCurrentIndex(0)
+        page.encoder.combo.setCurrentIndex(0)

@@ -13,8 +13,9 @@ from qgis.core import (
     QgsRasterLayer,
     QgsRectangle,
 )
-from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtCore import Qt, QTimer
 from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import QPushButton
 
 from concord.plugin.bridge import layers, painting
 from concord.plugin.gui.annotate import AnnotatePanel
@@ -99,6 +100,30 @@ def test_fill_gives_a_region_the_class(panel):
     assert (shown(panel) == panel.classes.entry.code).sum() == 24 * 24
 
 
+def test_a_fill_that_reaches_far_goes_on_in_the_background(panel, qtbot, class_path, monkeypatch):
+    from concord.plugin.engine.paint import painting as engine
+    from concord.plugin.engine.paint import region
+
+    monkeypatch.setattr(engine, "NEAR", 16)
+    monkeypatch.setattr(region, "TILE", 10)
+    before = original(class_path)
+    panel.touch.buttons["fill"].click()
+    canvas = panel._canvas
+    QTest.keyClick(canvas, Qt.Key.Key_4)
+    QTest.mouseClick(canvas.viewport(), Qt.MouseButton.LeftButton, NONE, place(canvas, 32, 32))
+    drag(canvas, (10, 10), (30, 10))  # while it is being filled
+    QTest.mouseClick(canvas.viewport(), Qt.MouseButton.LeftButton, NONE, place(canvas, 5, 5))
+    assert "being filled" in panel.status.text()
+    qtbot.waitUntil(lambda: panel.pixels.modified, timeout=20_000)
+    code = panel.classes.entry.code
+    assert (shown(panel) == code).sum() == 24 * 24 and "576 pixels" in panel.status.text()
+    (step,) = panel.pixels._painting.journal.live
+    assert len(step.parts) > 4 and step.told["name"] == panel.classes.entry.name
+    panel.touch.undo.click()  # a part at each turn of the interface
+    qtbot.waitUntil(lambda: not panel.pixels._busy, timeout=5000)
+    assert (shown(panel) == before).all() and "Undone: fill" in panel.status.text()
+
+
 def test_saving_makes_a_new_map_and_goes_on_with_it(panel, qtbot, class_path):
     before = original(class_path)
     panel.touch.wish("brush")
@@ -132,7 +157,7 @@ def test_painting_that_was_not_saved_comes_back(panel, class_path):
     drag(panel._canvas, (10, 10), (30, 10))
     state = shown(panel)
     panel._stop()
-    panel.pixels.release()  # as a kill: nothing is saved
+    panel.pixels._close()  # as a kill: nothing is saved
     QgsProject.instance().removeMapLayers(
         [x.id() for x in QgsProject.instance().mapLayers().values() if painting.is_painting(x)]
     )
@@ -239,3 +264,66 @@ def test_a_raster_that_is_written_by_qgis_is_read_anew_after_each_step(panel):
         seen.append(shown(panel)[row, 20])
         assert seen[-1] == panel.classes.entry.code
     assert isinstance(panel.raster.currentLayer(), QgsRasterLayer)
+
+
+def answer(box_name: str, unsaved) -> None:
+    """Press a button of the question as soon as it stands."""
+
+    def press() -> None:
+        box = unsaved.question
+        if box is None or not box.isVisible():
+            QTimer.singleShot(20, press)
+            return
+        next(b for b in box.buttons() if b.text().replace("&", "") == box_name).click()
+
+    QTimer.singleShot(0, press)
+
+
+@pytest.fixture
+def painted(panel):
+    panel.touch.wish("brush")
+    QTest.keyClick(panel._canvas, Qt.Key.Key_3)
+    drag(panel._canvas, (10, 10), (30, 10))
+    return panel
+
+
+def test_closing_qgis_asks_about_unsaved_painting(painted, class_path, qtbot):
+    unsaved, state = painted.pixels.unsaved, shown(painted)
+    answer("Cancel", unsaved)
+    assert not unsaved.allowExit() and painted.pixels.modified
+    answer("Keep for later", unsaved)
+    assert unsaved.allowExit() and painted.pixels.modified and (shown(painted) == state).all()
+    answer("Discard", unsaved)
+    assert unsaved.allowExit() and not painted.pixels.modified
+    assert not list(qpath(class_path).glob("*concord-painting*"))
+    assert unsaved.allowExit()  # nothing is left to ask about
+
+
+def test_saving_at_the_end_closes_qgis_when_the_map_is_written(painted, qtbot):
+    asked = []
+    painted.iface.actionExit().trigger = lambda: asked.append(painted.pixels.modified)
+    answer("Save", painted.pixels.unsaved)
+    assert not painted.pixels.unsaved.allowExit() and not asked
+    qtbot.waitUntil(lambda: bool(asked), timeout=20_000)
+    assert asked == [False] and painted.raster.currentLayer().name() == "map painted"
+
+
+@pytest.mark.parametrize("wish", ["Restore", "Discard"])
+def test_what_was_left_on_a_map_is_offered_when_the_map_is_chosen(painted, class_path, wish):
+    panel, state = painted, shown(painted)
+    layer = panel.raster.currentLayer()
+    panel._stop()
+    panel.raster.setLayer(None)
+    QgsProject.instance().removeMapLayer(panel.pixels._shown)
+    assert not panel.pixels.map
+    panel.raster.setLayer(layer)
+    offer = panel.pixels.unsaved.offer
+    assert offer is not None
+    buttons = {b.text(): b for b in offer.findChildren(QPushButton)}
+    buttons[wish].click()
+    assert panel.pixels.unsaved.offer is None
+    assert panel.pixels.modified == (wish == "Restore")
+    if wish == "Restore":
+        assert (shown(panel) == state).all()
+    else:
+        assert not list(qpath(class_path).glob("*concord-painting*"))

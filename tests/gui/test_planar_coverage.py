@@ -68,6 +68,17 @@ def faults(layer, pixel: float) -> list:
 @pytest.mark.parametrize("crs", list(PLACES))
 @pytest.mark.parametrize("seed", range(4))
 def test_a_coverage_stays_a_coverage(tmp_path, qgis_app, seed, crs):
+    walk(tmp_path, seed, crs)
+
+
+@pytest.mark.parametrize("seed", [36, 38, 54])
+def test_borders_that_nearly_run_along_each_other_are_noded_to_an_end(tmp_path, qgis_app, seed):
+    """Each rounding of their crossing made a new crossing one step of the grid farther on."""
+    walk(tmp_path, seed, "EPSG:32614")
+
+
+def walk(tmp_path, seed: int, crs: str) -> None:
+    """Random steps on a new layer, judged after each; then all are undone."""
     random = np.random.default_rng(seed)
     x, y, pixel = PLACES[crs]
     own = QgsCoordinateReferenceSystem(crs)

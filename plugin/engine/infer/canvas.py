@@ -64,9 +64,13 @@ class Canvas:
         below = (tile.core.row + tile.core.height - self.area.row) * self.factor
         return below > self.top
 
+    def begin(self, tile: Tile) -> None:
+        """Hand out the strips above a tile, which is waited for: should it fail, they are kept."""
+        self._finish((tile.core.row - self.area.row) * self.factor)
+
     def add(self, tile: Tile, answer, keep: np.ndarray) -> None:
         """Put a tile in its place; strips above it are finished."""
-        self._finish((tile.core.row - self.area.row) * self.factor)
+        self.begin(tile)
         if answer is None:
             self._reach(tile.core)
             return
@@ -115,8 +119,11 @@ class Canvas:
             band.array[(slice(None), *there)] = arrays[name][(slice(None), *here)]
         if "votes" in arrays:
             seam = seam_of(tile)
-            self._compare(seam, arrays["votes"])
             off_row, off_col = core.row - seam.row, core.col - seam.col
+            for part in _ring(core, seam):  # nobody else has answered for the core
+                row, col = part.row - seam.row, part.col - seam.col
+                self._compare(part, arrays["votes"][row : row + part.height,
+                                                    col : col + part.width])  # fmt: skip
             own = arrays["votes"][off_row : off_row + core.height, off_col : off_col + core.width]
             self.votes.array[(0, *there)] = own[here]
 
@@ -181,3 +188,15 @@ class Canvas:
         else:
             arrays = self.adapter.finish(planes if keep.any() else None, keep)
         return {name: _value(arrays[name]) for name in self.layers}
+
+
+def _ring(core: Window, seam: Window) -> list:
+    """The parts of ``seam`` around ``core``: above, below, left and right of it."""
+    right, below = core.col + core.width, core.row + core.height
+    parts = [
+        Window(seam.col, seam.row, seam.width, core.row - seam.row),
+        Window(seam.col, below, seam.width, seam.row + seam.height - below),
+        Window(seam.col, core.row, core.col - seam.col, core.height),
+        Window(right, core.row, seam.col + seam.width - right, core.height),
+    ]
+    return [part for part in parts if part.width > 0 and part.height > 0]

@@ -115,6 +115,7 @@ class Card:
     outputs: tuple = ()
     hyper: dict = field(default_factory=dict)  # the rest of mlm:hyperparameters
     region: tuple = ()  # west, south, east, north of the training data; () for anywhere
+    places: tuple = ()  # the same of each place of it, when it lies apart
 
     @property
     def kind(self) -> str:
@@ -227,6 +228,9 @@ def from_item(item: dict, origin: str) -> Card:
             outputs=outputs,
             hyper=dict(hyper),
             region=tuple(float(v) for v in hyper.get("training_region") or ()),
+            places=tuple(
+                tuple(float(v) for v in place) for place in hyper.get("training_places") or ()
+            ),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ConcordError(

@@ -100,13 +100,41 @@ def run_ordered(address: str, work, tiles, progress: Progress):
         threads = jobs.answered(lambda: _threads(client, address), progress)
         ahead = max(2, _AHEAD * threads)
         for tile in tiles:
-            under_way.append(submit(tile))
+            under_way.append(_Answer(submit(tile)))
             if len(under_way) >= ahead:
                 yield _opened(_wait(client, under_way.popleft(), progress), work)
         while under_way:
             yield _opened(_wait(client, under_way.popleft(), progress), work)
     finally:
-        _leave(client, list(under_way))
+        _leave(client, [answer.future for answer in under_way])
+
+
+class _Answer:
+    """A tile's answer, fetched from its worker as soon as it is there.
+
+    Waiting on the future itself with a time-out, again and again, costs time, and when a time-out
+    meets the answer distributed (2024.8) raises an UnboundLocalError of its own.
+    """
+
+    def __init__(self, future):
+        self.future, self._there = future, threading.Event()
+        self._value, self._error = None, None
+        future.add_done_callback(self._fetch)
+
+    def _fetch(self, future) -> None:
+        try:
+            self._value = future.result()
+        except BaseException as error:  # handed to the thread that waits
+            self._error = error
+        self._there.set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._there.wait(seconds)
+
+    def result(self):
+        if self._error is not None:
+            raise self._error
+        return self._value
 
 
 def _reached(address: str, progress: Progress):
@@ -170,31 +198,31 @@ def _submitter(client, work):
     return submit
 
 
-def _wait(client, future, progress: Progress):
+def _wait(client, answer: _Answer, progress: Progress):
     import distributed
 
     alone, looked = None, time.monotonic()
-    while True:
+    while not answer.wait(_POLL):
         progress.check()
-        try:
-            return future.result(timeout=_POLL)
-        except (distributed.TimeoutError, TimeoutError):
-            if time.monotonic() - looked < _LOOK:
-                continue
-            looked = time.monotonic()
-            info = jobs.answered(client.scheduler_info, progress)
-            alone = None if info["workers"] else alone or looked
-            if alone and looked - alone > _PATIENCE:
-                raise ConcordError(
-                    "The Dask cluster has lost all of its workers; start one and run again."
-                ) from None
-        except distributed.CancelledError as error:
-            raise ConcordError("The Dask cluster was closed; start it and run again.") from error
-        except distributed.scheduler.KilledWorker as error:
+        if time.monotonic() - looked < _LOOK:
+            continue
+        looked = time.monotonic()
+        info = jobs.answered(client.scheduler_info, progress)
+        alone = None if info["workers"] else alone or looked
+        if alone and looked - alone > _PATIENCE:
             raise ConcordError(
-                "The workers of the cluster die on this model, mostly for want of memory; give "
-                "them more or use a smaller tile."
-            ) from error
+                "The Dask cluster has lost all of its workers; start one and run again."
+            )
+    progress.check()
+    try:
+        return answer.result()
+    except distributed.CancelledError as error:
+        raise ConcordError("The Dask cluster was closed; start it and run again.") from error
+    except distributed.scheduler.KilledWorker as error:
+        raise ConcordError(
+            "The workers of the cluster die on this model, mostly for want of memory; give "
+            "them more or use a smaller tile."
+        ) from error
 
 
 def _opened(answered: tuple, work) -> tuple:

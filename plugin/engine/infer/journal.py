@@ -26,7 +26,7 @@ def key_of(values: dict, inputs) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-ABOUT = "about.json"
+ABOUT, _ANSWERS = "about.json", "answers.jsonl"
 
 
 def folder_of(output: str) -> Path:
@@ -99,6 +99,80 @@ class Journal:
     def remove(self) -> None:
         """Forget everything that was kept."""
         self.strips = 0
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Answers:
+    """Answers of tiles, one JSON line each, in the hidden folder beside a run's output.
+
+    For tasks whose tiles give no pixels: objects, and one answer a chip.
+    """
+
+    def __init__(self, output: str | None, key: str):
+        self.key, self.strips = key, 0
+        self.folder = folder_of(output) if output else None
+        self._file = None
+
+    def resume(self, most: int) -> list:
+        """The answers that an equal, earlier run kept, in the order of the tiles.
+
+        Another run's are removed; a line that a kill cut short, and what follows, does not count.
+        """
+        found = self._read()[:most] if self.folder is not None else []
+        if not found:
+            self.remove()
+            return []
+        self.strips = len(found)
+        partial = self.folder / "answers.part"
+        with contextlib.suppress(OSError):
+            partial.write_text("".join(json.dumps(one) + "\n" for one in found), "utf-8")
+            os.replace(partial, self.folder / _ANSWERS)
+        return found
+
+    def _read(self) -> list:
+        found: list = []
+        try:
+            if (self.folder / "key").read_text(encoding="utf-8") != self.key:
+                return []
+            text = (self.folder / _ANSWERS).read_text(encoding="utf-8")
+            for line in text.splitlines(True):
+                if not line.endswith("\n"):
+                    break
+                found.append(json.loads(line))
+        except (OSError, ValueError):
+            pass  # what was read before counts
+        return found
+
+    def keep(self, answer):
+        """Write an answer; returns it as it will be read again."""
+        self.strips += 1
+        return json.loads(self._write(answer))
+
+    def _write(self, answer) -> str:
+        """A full disk only costs the chance to resume."""
+        line = json.dumps(answer, default=float)
+        if self.folder is None:
+            return line
+        try:
+            if self._file is None:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                (self.folder / "key").write_text(self.key, encoding="utf-8")
+                self._file = open(self.folder / _ANSWERS, "a", encoding="utf-8")  # noqa: SIM115
+            self._file.write(line + "\n")
+            self._file.flush()
+        except OSError:
+            self.remove()
+            self.folder = None
+        return line
+
+    def remove(self) -> None:
+        """Forget everything that was kept."""
+        self.strips = 0
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import files, jobs, rasters
+from ..errors import Cancelled, ConcordError
 from ..grid import Grid, Window
 from ..progress import Progress
 from ..scene import Scene
 from . import card as cards
+from .journal import key_of
 from .session import Model
 from .tiling import plan_blended, plan_tiles
 from .work import Task, TileRunner
@@ -65,6 +67,7 @@ class Job:
     progress: Progress
     overlap: tuple = (0, 0)
     resumed: int = 0
+    known: int = 0  # tiles that an earlier run had answered
     closed: frozenset = frozenset()  # tiles that the gate left out
 
     @property
@@ -124,3 +127,65 @@ def answers(job: Job, work: TileRunner, tiles: list):
     # Closed here, so that a failed write ends the tiles that are under way.
     with contextlib.closing(made):
         yield made
+
+
+@contextlib.contextmanager
+def going_on(journal):
+    """What was kept goes when a run ends well or is cancelled, and stays when it fails."""
+    try:
+        yield
+    except Cancelled:
+        journal.remove()
+        raise
+    except ConcordError as error:
+        if journal.strips:
+            raise ConcordError(
+                f"{str(error).rstrip('.')}; the finished part is kept, and the same run goes on "
+                "from there."
+            ) from error
+        raise
+    journal.remove()
+
+
+def key(job: Job, work: TileRunner) -> str:
+    """A fingerprint of all that a run's result depends on."""
+    wish = job.wish
+    values = {
+        "model": files.sha256(job.model.path),
+        "card": cards.as_values(job.model.card),
+        "grid": job.scenes[0].grid.describe(),
+        "area": [job.area.col, job.area.row, job.area.width, job.area.height],
+        "mask": wish.mask,
+        "asked": job.task.asked,
+        "flips": wish.flips,
+        "blended": job.task.blended,
+        "drops": job.task.drops,
+        "gate": wish.gate.describe() if wish.gate else None,
+        "fills": sorted((f"{band} {date}", value) for (band, date), value in work.fills.items()),
+    }
+    inputs = {s.path for scene in job.scenes for s in scene.sources.values()}
+    return key_of(values, inputs)
+
+
+@contextlib.contextmanager
+def writers(job: Job, layers: dict, scale: int = 1, grid: Grid | None = None):
+    """{layer: Writer} of what is asked for."""
+    grid = grid or finer(job.grid, scale)
+    with contextlib.ExitStack() as stack:
+        made = {}
+        for name, layer in layers.items():
+            writer = rasters.Writer(
+                job.wish.paths[name], grid, layer.count, layer.dtype, tags=job.tags,
+                **layer.description(),
+            )  # fmt: skip
+            made[name] = stack.enter_context(writer)
+        yield made
+
+
+def finer(grid: Grid, scale: float) -> Grid:
+    """A grid whose pixels are ``scale`` times as fine."""
+    a, b, c, d, e, f = grid.transform
+    if scale == 1:
+        return grid
+    transform = (a / scale, b / scale, c, d / scale, e / scale, f)
+    return Grid(grid.crs, transform, int(grid.width * scale), int(grid.height * scale))

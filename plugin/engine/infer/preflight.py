@@ -14,6 +14,7 @@ from .card import Card
 from .values import scale
 
 GREEN, AMBER, RED = "green", "amber", "red"
+_KM_PER_DEGREE = 111.2
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def check(card: Card, scene: Scene, model=None, later=()) -> list:
     verdicts += [_dates(card, 1 + len(later)), _every_band(card, [scene, *later])]
     verdicts.append(_resolution(card, scene))
     if all(name in scene.sources for name in wanted):
-        values = scene.overview(wanted, 256)
+        values = scene.glance(wanted)
         verdicts.append(_unit(card, scene, values))
         verdicts.append(_range(card, values))
         verdicts.append(_nodata(values))
@@ -159,19 +160,39 @@ def _crs(scene: Scene) -> Verdict | None:
 
 
 def _region(card: Card, scene: Scene) -> Verdict | None:
-    if len(card.region) != 4:
+    away = kilometres_away(card, scene)
+    if away is None:
         return None
-    west, south, east, north = card.region
+    if away > 0:
+        detail = "the image lies outside of the training data"
+        if card.places:
+            return Verdict(AMBER, "Region", f"{detail}, {away:,.0f} km from its nearest place")
+        west, south, east, north = card.region
+        where = f"{west:.2f} to {east:.2f} E, {south:.2f} to {north:.2f} N"
+        return Verdict(AMBER, "Region", f"{detail} ({where})")
+    return Verdict(GREEN, "Region", "the image lies in the region of the training data")
+
+
+def kilometres_away(card: Card, scene: Scene) -> float | None:
+    """Distance of the image to the nearest place of the training data; 0 inside of it, None when
+    the card does not say where that was."""
+    places = [p for p in (card.places or (card.region,)) if len(p) == 4]
+    if not places:
+        return None
     try:
         left, bottom, right, top = rasters.transform_bounds(
             scene.grid.bounds, scene.grid.crs, "EPSG:4326"
         )
     except ConcordError:
         return None
-    where = f"{west:.2f} to {east:.2f} E, {south:.2f} to {north:.2f} N"
-    if right < west or left > east or top < south or bottom > north:
-        return Verdict(AMBER, "Region", f"the image lies outside of the training data ({where})")
-    return Verdict(GREEN, "Region", "the image lies in the region of the training data")
+    found = []
+    for west, south, east, north in places:
+        across = max(0.0, west - right, left - east)
+        across = min(across, max(0.0, 360.0 - (max(east, right) - min(west, left))))
+        down = max(0.0, south - top, bottom - north)
+        middle = np.deg2rad(max(abs(bottom + top), abs(south + north)) / 2)
+        found.append(_KM_PER_DEGREE * float(np.hypot(across * np.cos(middle), down)))
+    return min(found)
 
 
 def completeness(card: Card) -> Verdict:
@@ -245,7 +266,7 @@ def _range(card: Card, values: np.ndarray) -> Verdict | None:
 def _nodata(values: np.ndarray) -> Verdict:
     share = float((~np.isfinite(values)).any(axis=0).mean())
     if share == 1.0:
-        return Verdict(RED, "No data", "the image has no data here")
+        return Verdict(RED, "No data", "in the whole image")
     level = AMBER if share > 0.5 else GREEN
     return Verdict(level, "No data", f"{share:.1%} of the pixels are empty and stay empty")
 

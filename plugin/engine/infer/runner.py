@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 
-import numpy as np
-
-from .. import files, jobs, rasters
-from ..errors import Cancelled, ConcordError
-from ..grid import Grid, Window
+from .. import files, jobs
+from ..errors import ConcordError
+from ..grid import Window
 from ..progress import SILENT, Progress
-from . import card as cards
 from . import gate as gates
-from . import glimpse, plan, preflight
+from . import glimpse, plan, preflight, tilewise
 from .canvas import Canvas
 from .card import KINDS
-from .journal import Journal, key_of
+from .journal import Journal
 from .plan import Job, RunWish
 from .session import Model
 from .tiling import plan_tiles
@@ -64,7 +60,7 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
         )
     if wish.gate is not None:
         job.closed = gates.closed_tiles(wish.gate, job)
-    runs = {"dense": _run_dense, "objects": _run_objects, "chips": _run_chips}
+    runs = {"dense": _run_dense, "objects": tilewise.objects, "chips": tilewise.chips}
     summary, objects = runs[work.adapter.family](job, work)
     seconds = time.monotonic() - started
     return _report(job, verdicts, summary, seconds), objects
@@ -81,22 +77,10 @@ def _layers_of(adapter):
 def _run_dense(job: Job, work: TileRunner) -> tuple:
     adapter = work.adapter
     layers = {name: adapter.layers()[name] for name in job.task.asked}
-    about = glimpse.about(_finer(job.grid, adapter.scale), layers.get("main"))
-    journal = Journal(next(iter(job.wish.paths.values()), None), _key(job, work), about)
-    try:
-        with _writers(job, layers, adapter.scale) as writers:
-            _fill(job, work, layers, journal, writers)
-    except Cancelled:
-        journal.remove()
-        raise
-    except ConcordError as error:
-        if journal.strips:
-            raise ConcordError(
-                f"{str(error).rstrip('.')}; the finished part is kept, and the same run goes on "
-                "from there."
-            ) from error
-        raise
-    journal.remove()
+    about = glimpse.about(plan.finer(job.grid, adapter.scale), layers.get("main"))
+    kept = Journal(next(iter(job.wish.paths.values()), None), plan.key(job, work), about)
+    with plan.going_on(kept), plan.writers(job, layers, adapter.scale) as writers:
+        _fill(job, work, layers, kept, writers)
     return adapter.summary(), []
 
 
@@ -124,108 +108,12 @@ def _fill(job: Job, work: TileRunner, layers: dict, journal: Journal, writers: d
     done = len(job.tiles) - len(tiles)
     with plan.answers(job, work, [tile for tile in tiles if tile not in job.closed]) as made:
         for tile in tiles:
+            canvas.begin(tile)
             answer, keep = (None, None) if tile in job.closed else next(made)
             canvas.add(tile, answer, keep)
             done += 1
             job.progress.report(done, len(job.tiles), "Running the model")
     canvas.close()
-
-
-def _key(job: Job, work: TileRunner) -> str:
-    wish = job.wish
-    values = {
-        "model": files.sha256(job.model.path),
-        "card": cards.as_values(job.model.card),
-        "grid": job.scenes[0].grid.describe(),
-        "area": [job.area.col, job.area.row, job.area.width, job.area.height],
-        "mask": wish.mask,
-        "asked": job.task.asked,
-        "flips": wish.flips,
-        "blended": job.task.blended,
-        "drops": job.task.drops,
-        "gate": wish.gate.describe() if wish.gate else None,
-        "fills": sorted((f"{band} {date}", value) for (band, date), value in work.fills.items()),
-    }
-    inputs = {s.path for scene in job.scenes for s in scene.sources.values()}
-    return key_of(values, inputs)
-
-
-@contextlib.contextmanager
-def _writers(job: Job, layers: dict, scale: int = 1, grid: Grid | None = None):
-    """{layer: Writer} of what is asked for."""
-    grid = grid or _finer(job.grid, scale)
-    with contextlib.ExitStack() as stack:
-        made = {}
-        for name, layer in layers.items():
-            writer = rasters.Writer(
-                job.wish.paths[name], grid, layer.count, layer.dtype, tags=job.tags,
-                **layer.description(),
-            )  # fmt: skip
-            made[name] = stack.enter_context(writer)
-        yield made
-
-
-def _finer(grid: Grid, scale: float) -> Grid:
-    a, b, c, d, e, f = grid.transform
-    if scale == 1:
-        return grid
-    transform = (a / scale, b / scale, c, d / scale, e / scale, f)
-    return Grid(grid.crs, transform, int(grid.width * scale), int(grid.height * scale))
-
-
-def _run_objects(job: Job, work: TileRunner) -> tuple:
-    found: list = []
-    with plan.answers(job, work, job.open) as made:
-        for done, (objects, _) in enumerate(made, 1):
-            found += objects or []
-            job.progress.report(done, len(job.open), "Running the model")
-    adapter = work.adapter
-    found = adapter.merged(found)
-    grid = job.scenes[0].grid
-    shapes = []
-    for one in found:
-        ring = [grid.xy(col, row) for col, row in one.outline]
-        chosen = adapter.classes[one.place]
-        said = {"class": chosen.code, "class_name": chosen.name, "score": round(one.score, 6)}
-        shapes.append(({"type": "Polygon", "coordinates": [ring]}, said))
-    with _writers(job, {name: adapter.layers()[name] for name in job.task.asked}) as writers:
-        for writer in writers.values():
-            burnt = [(shape, said["class"]) for shape, said in reversed(shapes)]
-            for tile in job.grid.tiles(2048):
-                job.progress.check()
-                writer.write(rasters.burn(burnt, job.grid.sub(tile.core)), tile.core)
-    return adapter.summary_of(found), shapes
-
-
-def _run_chips(job: Job, work: TileRunner) -> tuple:
-    rows = sorted({tile.core.row for tile in job.tiles})
-    cols = sorted({tile.core.col for tile in job.tiles})
-    side = job.tiles[0].core.width if len(cols) > 1 else max(job.tiles[0].core.width, 1)
-    high = job.tiles[0].core.height if len(rows) == 1 else rows[1] - rows[0]
-    keep = np.zeros((len(rows), len(cols)), bool)
-    vectors = None
-    with plan.answers(job, work, job.open) as made:
-        for done, ((vector, _), tile) in enumerate(zip(made, job.open), 1):
-            if vector is not None:
-                if vectors is None:
-                    vectors = np.zeros((len(vector), *keep.shape), np.float32)
-                place = rows.index(tile.core.row), cols.index(tile.core.col)
-                vectors[(slice(None), *place)], keep[place] = vector, True
-            job.progress.report(done, len(job.open), "Running the model")
-    if vectors is None:
-        raise ConcordError(
-            "The gate finds nothing here; lower GATE_LEAST or leave the gate out."
-            if job.closed
-            else "The image has no data here; choose another extent."
-        )
-    arrays = work.adapter.finish(vectors, keep)
-    a, b, c, d, e, f = job.grid.transform
-    grid = Grid(job.grid.crs, (a * side, b * high, c, d * side, e * high, f), len(cols), len(rows))
-    layers = {name: work.adapter.layers()[name] for name in job.task.asked}
-    with _writers(job, layers, grid=grid) as writers:
-        for name, writer in writers.items():
-            writer.write(arrays[name])
-    return {**work.adapter.summary(), "chips": int(keep.sum())}, []
 
 
 def _report(job: Job, verdicts, summary: dict, seconds: float) -> dict:
@@ -252,6 +140,7 @@ def _report(job: Job, verdicts, summary: dict, seconds: float) -> dict:
         "tiles": len(job.tiles),
         "gate": {**wish.gate.describe(), "left_out": len(job.closed)} if wish.gate else None,
         "resumed_rows": job.resumed,
+        "resumed_tiles": job.known,
         "overlap_pixels": compared,
         "overlap_agreement": agreed / compared if compared else None,
         "pixels": pixels,

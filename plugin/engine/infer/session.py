@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,6 +89,11 @@ class Model:
             )
         for entry, said in zip(self._entries(), self.card.inputs):
             shape, axes = entry.shape, said.axes
+            if not shape:
+                raise ConcordError(
+                    f"{self.path.name} does not say which dimensions its input has; export it with "
+                    "the shape (batch, bands, height, width), sides may be free."
+                )
             if len(shape) != len(axes):
                 raise ConcordError(
                     f"{self.path.name} wants an input of {len(shape)} dimensions; Concord runs "
@@ -97,6 +104,12 @@ class Model:
                 raise ConcordError(
                     f"{self.path.name} wants {entry.type} input; Concord gives numbers of 8 to 32 "
                     "bits."
+                )
+            sides = shape[axes.index("H")], shape[axes.index("W")]
+            if sides[0] != sides[1] and all(isinstance(side, int) for side in sides):
+                raise ConcordError(
+                    f"{self.path.name} takes images of {sides[1]} x {sides[0]} pixels; Concord's "
+                    "tiles are square, export it with one side or with free sides."
                 )
             bands = shape[axes.index("C")]
             wanted = len(said.bands)
@@ -243,13 +256,28 @@ def _first_line(error: Exception) -> str:
     text = str(error).strip().splitlines()
     if not text:
         return type(error).__name__
-    return text[0].split(" failed:")[-1].split(" : ")[-1][:160].rstrip(".")
+    said = text[0].split(" failed:")[-1].split(" : ")[-1].split(" , Error ")[-1]
+    node = re.search(r"while running (\w+) node\.(?: Name:'.*?')?(?: Status Message: )?(.*)", said)
+    if node:
+        said = f"{node[1]}: {node[2]}" if node[2] else f"in the operator {node[1]}"
+    return textwrap.shorten(said, 160, placeholder=" …").rstrip(".")
 
 
 def _refusal(path: Path, error: Exception) -> ConcordError:
     text = str(error)
     if any(word in text for word in ("Protobuf", "ModelProto", "INVALID_PROTOBUF", "No graph")):
         return ConcordError(f"{path} is no ONNX model; choose a file exported to ONNX.")
+    if "ValidateOpsetForDomain" in text or "is under development" in text:
+        return ConcordError(
+            f"{path} is of an opset that this onnxruntime does not know yet; export it again with "
+            "opset 17."
+        )
+    unknown = re.search(r"(?:No Op registered for|implementation for|Fatal error:) ([\w.:]+)", text)
+    if unknown:
+        return ConcordError(
+            f"{path} uses the operator {unknown[1]}, which onnxruntime cannot run here; export it "
+            "again for the CPU with standard operators."
+        )
     return ConcordError(
         f"{path} cannot be run by onnxruntime ({_first_line(error)}); export it again for the "
         "CPU with standard operators."

@@ -74,7 +74,7 @@ class TileRunner:
             names = sorted({c[0] for cs in self.channels for c in cs if c and c[1] == date})
             if not names:
                 continue
-            for name, plane in zip(names, scene.overview(scene.require(names), 256)):
+            for name, plane in zip(names, scene.glance(scene.require(names))):
                 finite = plane[np.isfinite(plane)]
                 means[(name, date)] = float(finite.mean()) if finite.size else 0.0
         return means

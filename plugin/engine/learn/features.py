@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ConcordError
+from ..grid import Window
+from . import encoder as encoders
+from .graphs import INPUT, Builder, session
 
-OPSET = 17
-INPUT, FEATURES = "image", "features"
+FEATURES = "features"
 # name -> (first band, second band, kind); formulas and sources stand in engine/derive
 PAIRS = {
     "ndvi": ("nir", "red", "ratio"),
@@ -35,6 +37,8 @@ class Plan:
         derived: names out of PAIRS.
         windows: odd sides in pixels; mean and standard deviation of every band in each.
         centre, spread: one number a band, so that sums of squares stay exact in float32.
+        encoder: a network whose feature maps join in, behind the others.
+        own: the bands that are features themselves; all of them without an encoder.
     """
 
     bands: tuple
@@ -42,10 +46,23 @@ class Plan:
     windows: tuple
     centre: tuple
     spread: tuple
+    encoder: encoders.Encoder | None = None
+    own: tuple = ()
 
     @property
     def halo(self) -> int:
-        return max((side // 2 for side in self.windows), default=0)
+        beyond = self.encoder.halo if self.encoder else 0
+        return max([beyond, *(side // 2 for side in self.windows)])
+
+    @property
+    def alignment(self) -> int:
+        """Windows start at multiples of it and are a multiple of it long."""
+        return self.encoder.alignment if self.encoder else 1
+
+    @property
+    def sources(self) -> list:
+        """What features come from: bands, derived bands, and the encoder by its name."""
+        return [*self.own, *self.derived, *([self.encoder.id] if self.encoder else [])]
 
     @property
     def names(self) -> list:
@@ -54,17 +71,45 @@ class Plan:
             f"{band} {what} {side}"
             for side in self.windows
             for what in ("mean", "deviation")
-            for band in self.bands
+            for band in self.own
         ]
-        return [*self.bands, *self.derived, *texture]
+        maps = []
+        if self.encoder:
+            maps = [f"{self.encoder.id} {n}" for n in range(1, self.encoder.channels + 1)]
+        return [*self.own, *self.derived, *texture, *maps]
 
     def columns(self, source: str) -> list:
         """The features that are computed from a band; a derived band stands for itself."""
         return [i for i, name in enumerate(self.names) if name.split()[0] == source]
 
+    def without(self, bands) -> np.ndarray:
+        """The features that need none of ``bands`` (names of bands, or that of the encoder)."""
+        gone = {name for name in self.derived if set(PAIRS[name][:2]) & set(bands)} | set(bands)
+        if self.encoder and set(self.encoder.bands) & set(bands):
+            gone.add(self.encoder.id)
+        kept = [i for i, name in enumerate(self.names) if name.split()[0] not in gone]
+        return np.array(kept, int)
 
-def plan(bands, derived, windows, view: np.ndarray) -> Plan:
-    """A plan, with centre and spread from ``view`` (bands, rows, cols), NaN allowed."""
+    def window(self, part: Window, grid) -> tuple:
+        """(the window around ``part`` that its features need, pixels to add at its ends)."""
+        step, wide = self.alignment, part.grown(self.halo).clipped(grid.width, grid.height)
+        col, row = wide.col // step * step, wide.row // step * step
+        right, below = (
+            min(limit, -(-end // step) * step)
+            for limit, end in ((grid.width, wide.col + wide.width),
+                               (grid.height, wide.row + wide.height))
+        )  # fmt: skip
+        found = Window(col, row, right - col, below - row)
+        return found, (-found.height % step, -found.width % step)
+
+
+def plan(bands, derived, windows, view: np.ndarray, encoder=None, more=()) -> Plan:
+    """A plan, with centre and spread from ``view`` (bands, rows, cols), NaN allowed.
+
+    Args:
+        encoder: an ``encoder.Encoder``.
+        more: bands that are no features themselves, read for the encoder alone.
+    """
     if len(set(bands)) != len(bands):
         raise ConcordError("A band is named twice; name every band once.")
     for side in windows:
@@ -81,14 +126,16 @@ def plan(bands, derived, windows, view: np.ndarray) -> Plan:
                 f"The derived band {name} needs the band {absent[0]}; choose that band too."
             )
     centre, spread = [], []
-    for band, plane in zip(bands, view):
+    for band, plane in zip((*bands, *more), view):
         finite = plane[np.isfinite(plane)]
         if not finite.size:
             raise ConcordError(f"The band {band} holds no data; leave it out.")
         low, middle, high = np.percentile(finite, (10, 50, 90))
         centre.append(float(np.float32(middle)))
         spread.append(float(np.float32(high - low)) or 1.0)
-    return Plan(tuple(bands), tuple(derived), tuple(windows), tuple(centre), tuple(spread))
+    all_bands = (*bands, *more)
+    known = all_bands, tuple(derived), tuple(windows), tuple(centre), tuple(spread)
+    return Plan(*known, encoder, tuple(bands))
 
 
 def possible(bands) -> list:
@@ -96,49 +143,22 @@ def possible(bands) -> list:
     return [name for name, (a, b, _) in PAIRS.items() if a in bands and b in bands]
 
 
-class Builder:
-    """Collects nodes and constants of a graph; ``node`` gives the name of what it computes."""
-
-    def __init__(self):
-        self.nodes, self.constants = [], []
-
-    def constant(self, value, dtype=np.float32) -> str:
-        from onnx import numpy_helper
-
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
-        return name
-
-    def node(self, kind: str, *inputs: str, output: str = "", domain: str = "", **attributes):
-        from onnx import helper
-
-        output = output or f"n{len(self.nodes)}"
-        self.nodes.append(
-            helper.make_node(
-                kind, list(inputs), [output], name=f"{kind}_{output}", domain=domain, **attributes
-            )
-        )
-        return output
-
-    def model(self, name: str, bands: int, output: str, planes: int):
-        """The ONNX model from (batch, bands, h, w) to (batch, planes, h, w)."""
-        from onnx import TensorProto, checker, helper
-
-        sizes = ["height", "width"]
-        source = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["batch", bands, *sizes])
-        result = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", planes, *sizes])
-        graph = helper.make_graph(self.nodes, name, [source], [result], self.constants)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 3)]
-        made = helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="concord")
-        checker.check_model(made)
-        return made
-
-
 def add(build: Builder, plan: Plan) -> str:
     """Add the features' nodes; returns the name of (batch, features, h, w). Edges reflect."""
-    centre = build.constant(np.array(plan.centre)[:, None, None])
-    spread = build.constant(np.array(plan.spread)[:, None, None])
-    level = build.node("Div", build.node("Sub", INPUT, centre), spread)
+    planes = [*_of_bands(build, plan)] if plan.own else []
+    if plan.encoder:
+        planes.append(encoders.add(build, plan.encoder, list(plan.bands), INPUT))
+    return build.node("Concat", *planes, output=FEATURES, axis=1)
+
+
+def _of_bands(build: Builder, plan: Plan) -> list:
+    """Bands, derived bands, then local means and deviations."""
+    count, image = len(plan.own), INPUT
+    if count < len(plan.bands):
+        image = build.node("Gather", INPUT, build.constant(range(count), np.int64), axis=1)
+    centre = build.constant(np.array(plan.centre[:count])[:, None, None])
+    spread = build.constant(np.array(plan.spread[:count])[:, None, None])
+    level = build.node("Div", build.node("Sub", image, centre), spread)
     planes = [level, *(_derived(build, plan, name) for name in plan.derived)]
     for side in plan.windows:
         half = side // 2
@@ -149,7 +169,7 @@ def add(build: Builder, plan: Plan) -> str:
         power = build.node("AveragePool", build.node("Mul", padded, padded), **pool)
         variance = build.node("Sub", power, build.node("Mul", mean, mean))
         planes += [mean, build.node("Sqrt", build.node("Relu", variance))]
-    return build.node("Concat", *planes, output=FEATURES, axis=1)
+    return planes
 
 
 def _derived(build: Builder, plan: Plan, name: str) -> str:
@@ -170,21 +190,34 @@ def _derived(build: Builder, plan: Plan, name: str) -> str:
     return build.node("Clip", ratio, build.constant(-2.0), build.constant(2.0))
 
 
-def session(made, threads: int = 1):
-    """An onnxruntime session of a model in memory."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(
-        made.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-
-
 def feature_session(plan: Plan, threads: int = 1):
     """A session that computes the features only."""
     build = Builder()
     add(build, plan)
     return session(build.model("features", len(plan.bands), FEATURES, len(plan.names)), threads)
+
+
+class Reader:
+    """Computes the features of windows of a scene.
+
+    Args:
+        fill: a number a band, which stands where there are no data.
+        made: a model to run instead, whose planes lie on the image's pixels.
+    """
+
+    def __init__(self, plan: Plan, scene, fill: np.ndarray, made=None):
+        self._plan, self._scene, self._fill = plan, scene, fill
+        self._session = feature_session(plan) if made is None else session(made)
+
+    def read(self, part: Window) -> tuple:
+        """(planes, rows, cols) float32 of ``part``, and which of its pixels lack no band."""
+        window, more = self._plan.window(part, self._scene.grid)
+        image = self._scene.read(list(self._plan.bands), window)
+        empty = ~np.isfinite(image)
+        image = np.where(empty, self._fill[:, None, None], image)
+        if any(more):  # the image's end is no multiple of what the encoder wants
+            image = np.pad(image, ((0, 0), (0, more[0]), (0, more[1])), mode="symmetric")
+        planes = self._session.run(None, {INPUT: image[None]})[0][0]
+        row, col = part.row - window.row, part.col - window.col
+        inside = (slice(row, row + part.height), slice(col, col + part.width))
+        return planes[(slice(None), *inside)], ~empty.any(axis=0)[inside]

@@ -12,6 +12,7 @@ from .samples import fill_of
 
 _TILE = 512
 _TAUGHT = 3000  # training pixels that distances are measured to
+_MANY, _AXES = 40, 12  # from so many features on, so many principal axes stand for them
 
 
 def write(path: str, scene, plan, learned, samples, step: int, progress: Progress) -> dict:
@@ -26,21 +27,21 @@ def write(path: str, scene, plan, learned, samples, step: int, progress: Progres
     taught = samples.values
     if len(taught) > _TAUGHT:
         taught = taught[np.sort(rng.choice(len(taught), _TAUGHT, replace=False))]
-    centre, spread = taught.mean(axis=0), taught.std(axis=0) + 1e-6
-    tree = cKDTree((taught - centre) / spread)
-    session, fill = features.feature_session(plan), fill_of(scene, plan.bands)
+    turn = _axes(taught)
+    tree = cKDTree(turn(taught))
+    reader = features.Reader(plan, scene, fill_of(scene, plan.bands))
     grid = _coarse(scene.grid, step)
     doubt = np.full((grid.height, grid.width), np.nan, np.float32)
     distance = doubt.copy()
-    tiles = list(scene.grid.tiles(max(step, _TILE // step * step), plan.halo))
+    tiles = list(scene.grid.tiles(max(step, _TILE // step * step)))
     for number, tile in enumerate(tiles):
         progress.report(number, len(tiles), "Where to label next")
-        values, good, place = _sampled(scene, plan, session, fill, tile, step)
+        values, good, place = _sampled(reader, tile.core, step)
         if good.any():
             shares = learned.probabilities(values[good])
             one, other = doubt[place.slices], distance[place.slices]
             one[good] = entropy(shares.T)
-            other[good] = tree.query((values[good] - centre) / spread)[0]
+            other[good] = tree.query(turn(values[good]))[0]
     finite = distance[np.isfinite(distance)]
     far = float(np.percentile(finite, 95)) if finite.size else 1.0
     wanted = doubt * np.minimum(distance / max(far, 1e-6), 1)
@@ -60,20 +61,25 @@ def _coarse(grid: Grid, step: int) -> Grid:
     return Grid(grid.crs, (a * step, b * step, c, d * step, e * step, f), width, height)
 
 
-def _sampled(scene, plan, session, fill, tile, step):
-    """Features (r, c, f) of every ``step``-th pixel of a tile's core, which are good, the place."""
-    core, window = tile.core, tile.window
-    image = scene.read(list(plan.bands), window)
-    empty = ~np.isfinite(image)
-    computed = session.run(
-        None, {features.INPUT: np.where(empty, fill[:, None, None], image)[None]}
-    )
-    start_row, start_col = core.row - window.row, core.col - window.col
+def _axes(taught: np.ndarray):
+    """A function to standardised features; to their first principal axes where there are many.
+
+    Distances in hundreds of features are slow to look up and all alike.
+    """
+    centre, spread = taught.mean(axis=0), taught.std(axis=0) + 1e-6
+    if taught.shape[1] <= _MANY:
+        return lambda values: (values - centre) / spread
+    axes = np.linalg.eigh(np.cov(((taught - centre) / spread).T))[1][:, -_AXES:]
+    return lambda values: ((values - centre) / spread) @ axes
+
+
+def _sampled(reader: features.Reader, core: Window, step: int) -> tuple:
+    """Features (r, c, f) of every ``step``-th pixel of a window, which are good, the place."""
+    computed, good = reader.read(core)
     part = (
-        slice(start_row + min(step // 2, core.height - 1), start_row + core.height, step),
-        slice(start_col + min(step // 2, core.width - 1), start_col + core.width, step),
+        slice(min(step // 2, core.height - 1), core.height, step),
+        slice(min(step // 2, core.width - 1), core.width, step),
     )
-    values = computed[0][0][(slice(None), *part)].transpose(1, 2, 0)
-    good = ~empty.any(axis=0)[part]
+    good = good[part]
     place = Window(core.col // step, core.row // step, good.shape[1], good.shape[0])
-    return values, good, place
+    return computed[(slice(None), *part)].transpose(1, 2, 0), good, place

@@ -16,7 +16,8 @@ _EXTENSIONS = [
     "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
     "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
 ]
-TILE = 512
+TILE, WITH_ENCODER = 512, 256  # core of a tile; feature maps by the hundred take memory
+UNSTATED = "proprietary"
 _WORDS = {
     "randomforest": "Random forest",
     "extratrees": "Extra trees",
@@ -29,7 +30,7 @@ _WORDS = {
 def item(wish, plan, scene, scheme, learned, samples, quality) -> dict:
     """The MLM item of a classifier; geometry and region are those of the training image."""
     name = Path(wish.output).stem
-    grid = scene.grid
+    grid, encoder = scene.grid, plan.encoder
     size = rasters.metres_per_pixel(grid)
     units = scene.units(plan.bands)
     west, south, east, north = (
@@ -38,11 +39,12 @@ def item(wish, plan, scene, scheme, learned, samples, quality) -> dict:
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     by_code = {c.code: c for c in scheme.classes}
     hyper = {
-        "tile": TILE + 2 * plan.halo,
+        "tile": (WITH_ENCODER if encoder else TILE) + 2 * plan.halo + plan.alignment - 1,
         "halo": plan.halo,
+        "alignment": plan.alignment,
         "blend": "crop",
         "activation": "softmax",
-        "pixel_size_range_m": [round(size * 0.75, 6), round(size * 1.34, 6)],
+        "pixel_size_range_m": _sizes(size, encoder),
         "ignore_value": 255,
         "training_sensors": sorted({f.sensor for f in scene.recognised} - {"scene", "generic"}),
         "training_region": [west, south, east, north],
@@ -52,6 +54,9 @@ def item(wish, plan, scene, scheme, learned, samples, quality) -> dict:
         "features": plan.names,
         "training_pixels": len(samples.codes),
     }
+    if encoder:
+        hyper["encoder"] = {"id": encoder.id, "sha256": encoder.sha256,
+                            "licence": encoder.card.licence}  # fmt: skip
     if len(set(units)) == 1 and units[0]:
         hyper["unit"] = units[0]
     return {
@@ -66,12 +71,12 @@ def item(wish, plan, scene, scheme, learned, samples, quality) -> dict:
             "start_datetime": "1900-01-01T00:00:00Z",
             "end_datetime": "9999-12-31T23:59:59Z",
             "title": name,
-            "description": _description(wish, samples, quality),
-            "license": wish.licence,
+            "description": _description(wish, plan, samples, quality),
+            "license": _licence(wish, plan),
             "gsd": round(size, 6),
             "bands": [_band(scene, band) for band in plan.bands],
             "mlm:name": name,
-            "mlm:architecture": _WORDS[wish.recipe.method],
+            "mlm:architecture": _architecture(wish, plan),
             "mlm:tasks": ["semantic-segmentation"],
             "mlm:framework": "ONNX",
             "mlm:framework_version": "1.12.0",
@@ -153,8 +158,32 @@ def _ranges(scene, bands) -> list:
     return pairs
 
 
-def _description(wish, samples, quality) -> str:
-    text = f"{_WORDS[wish.recipe.method]} trained in Concord on {len(samples.codes)} pixels."
+def _architecture(wish, plan) -> str:
+    word = _WORDS[wish.recipe.method]
+    return f"{word} on features of {plan.encoder.id}" if plan.encoder else word
+
+
+def _sizes(size: float, encoder) -> list:
+    """Pixel sizes in metres that suit: near those of the training image, and of the encoder."""
+    low, high = size * 0.75, size * 1.34
+    if encoder and len(encoder.card.pixel_size_range) == 2:
+        least, most = encoder.card.pixel_size_range
+        low, high = max(low, min(least, size)), min(high, max(most, size))
+    return [round(low, 6), round(high, 6)]
+
+
+def _licence(wish, plan) -> str:
+    """The wished licence; the encoder's where none was wished, since its weights stand inside."""
+    own = wish.licence
+    if plan.encoder and plan.encoder.card.licence and own == UNSTATED:
+        return plan.encoder.card.licence
+    return own
+
+
+def _description(wish, plan, samples, quality) -> str:
+    text = f"{_architecture(wish, plan)} trained in Concord on {len(samples.codes)} pixels."
+    if plan.encoder and plan.encoder.card.licence:
+        text += f" The weights of {plan.encoder.id} are under {plan.encoder.card.licence}."
     if quality.get("folds"):
         text += (
             f" Blocked cross-validation in {quality['folds']} folds: overall accuracy "

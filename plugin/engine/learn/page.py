@@ -14,6 +14,7 @@ def write_report(path: str, values: dict) -> dict:
         ("Bands", ", ".join(values["bands"])),
         ("Derived bands", ", ".join(values["derived"]) or "none"),
         ("Windows (pixels)", ", ".join(map(str, values["settings"]["windows"])) or "none"),
+        ("Features of", _encoder(values["encoder"])),
         ("Training pixels", values["samples"]),
         ("Seconds to the model", values["seconds_to_model"]),
         ("Largest difference from scikit-learn", values["onnx_against_scikit_learn"]["largest"]),
@@ -38,6 +39,13 @@ def write_report(path: str, values: dict) -> dict:
     return report.write(path, values, "Trained model", lead, sections)
 
 
+def _encoder(one: dict | None) -> str:
+    if one is None:
+        return "no encoder"
+    how = "alone" if one["alone"] else "beside the bands"
+    return f"{one['id']}: {one['features']} maps {how}, seeing {one['halo']} pixels around"
+
+
 def _quality(quality: dict, names: dict) -> list:
     codes = [names[c] for c in quality["codes"]]
     sections = [
@@ -51,8 +59,8 @@ def _quality(quality: dict, names: dict) -> list:
             rows=tuple((name, *row) for name, row in zip(codes, quality["confusion"])),
         ),
         report.Section(
-            "Importance: accuracy lost when a band is shuffled",
-            header=("band", "accuracy lost"),
+            "Importance: accuracy lost when a source is shuffled",
+            header=("band, or all maps of the encoder", "accuracy lost"),
             rows=tuple((i["source"], i["accuracy_lost"]) for i in
                        sorted(quality["importance"], key=lambda i: -i["accuracy_lost"])),
         ),

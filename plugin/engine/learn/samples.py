@@ -99,7 +99,7 @@ def _balanced(codes, present, most: int, rng) -> np.ndarray:
 
 def fill_of(scene: Scene, bands) -> np.ndarray:
     """The mean of each band, which stands where there are no data."""
-    view = scene.overview(list(bands), 256)
+    view = scene.glance(list(bands))
     means = [float(p[np.isfinite(p)].mean()) if np.isfinite(p).any() else 0.0 for p in view]
     return np.array(means, np.float32)
 
@@ -107,8 +107,7 @@ def fill_of(scene: Scene, bands) -> np.ndarray:
 def collect(labels, scene: Scene, plan: features.Plan, most: int, seed: int, progress: Progress):
     """The ``Samples`` of a scene; pixels without data are left out."""
     codes, places, counts = choose(labels, scene, most, seed, progress.part(0, 30))
-    session = features.feature_session(plan)
-    fill = fill_of(scene, plan.bands)
+    reader = features.Reader(plan, scene, fill_of(scene, plan.bands))
     values = np.full((len(codes), len(plan.names)), np.nan, np.float32)
     order = np.lexsort((places[:, 1] // _TILE, places[:, 0] // _TILE))
     keys = (places // _TILE)[order]
@@ -117,24 +116,25 @@ def collect(labels, scene: Scene, plan: features.Plan, most: int, seed: int, pro
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(order)])):
         reading.report(number, len(starts), "Computing features")
         chosen = order[start:end]
-        values[chosen] = _of_tile(scene, plan, session, fill, places[chosen])
+        values[chosen] = _of_tile(reader, places[chosen])
     good = np.isfinite(values).all(axis=1)
     if np.unique(codes[good]).size < 2:
         raise ConcordError("Fewer than two classes have labels where the image has data; add some.")
     return Samples(codes[good], places[good], values[good], counts)
 
 
-def _of_tile(scene, plan, session, fill, places) -> np.ndarray:
+def _of_tile(reader: features.Reader, places) -> np.ndarray:
     """Features (n, f) at pixel positions that lie close together; NaN where data are missing."""
-    row, col = places.min(axis=0)
-    below, right = places.max(axis=0) + 1
-    window = Window(int(col), int(row), int(right - col), int(below - row))
-    window = window.grown(plan.halo).clipped(scene.grid.width, scene.grid.height)
-    image = scene.read(list(plan.bands), window)
-    empty = ~np.isfinite(image)
-    image = np.where(empty, fill[:, None, None], image)
-    computed = session.run(None, {features.INPUT: image[None]})[0][0]
+    window = around(places)
+    computed, good = reader.read(window)
     rows, cols = places[:, 0] - window.row, places[:, 1] - window.col
     found = computed[:, rows, cols].T.copy()
-    found[empty.any(axis=0)[rows, cols]] = np.nan
+    found[~good[rows, cols]] = np.nan
     return found
+
+
+def around(places) -> Window:
+    """The window that holds pixel positions (n, 2), rows and columns."""
+    row, col = (int(v) for v in places.min(axis=0))
+    below, right = (int(v) + 1 for v in places.max(axis=0))
+    return Window(col, row, right - col, below - row)

@@ -13,8 +13,9 @@ from ..errors import ConcordError
 from ..progress import SILENT, Progress
 from ..scene import Scene
 from ..taxonomy import Taxonomy
-from . import features, guide, mlm, validate
-from .samples import PolygonLabels, RasterLabels, Samples, collect
+from . import encoder as encoders
+from . import features, graphs, guide, mlm, validate
+from .samples import PolygonLabels, RasterLabels, Samples, around, collect, fill_of
 
 OUTPUT = "probabilities"
 
@@ -28,6 +29,8 @@ class TrainWish:
         derived: names out of features.PAIRS; None for all that the bands allow.
         windows: odd sides in pixels of the local mean and deviation.
         block, buffer: map units; 0 lets the labels and the windows decide.
+        encoder: bundled id or ONNX file of a network whose feature maps join the features.
+        alone: the encoder's features stand instead of bands, derived bands and textures.
     """
 
     output: str
@@ -43,6 +46,8 @@ class TrainWish:
     buffer: float = 0.0
     next_map: str | None = None
     licence: str = "proprietary"
+    encoder: str = ""
+    alone: bool = False
 
 
 def train(wish: TrainWish, inputs, scheme: Taxonomy | None = None,
@@ -54,9 +59,7 @@ def train(wish: TrainWish, inputs, scheme: Taxonomy | None = None,
     """
     started = time.monotonic()
     with Scene(inputs) as scene:
-        bands = scene.require(wish.bands or scene.names)
-        derived = features.possible(bands) if wish.derived is None else wish.derived
-        plan = features.plan(bands, derived, wish.windows, scene.overview(list(bands), 512))
+        plan = _plan(wish, scene)
         labels = _labels(wish, scene)
         try:
             samples = collect(
@@ -67,8 +70,8 @@ def train(wish: TrainWish, inputs, scheme: Taxonomy | None = None,
             labels.close()
         quality = validate.cross_validate(
             samples, plan, wish.recipe, scene.grid, progress.part(25, 70), wish.folds,
-            _pixels(wish.block, scene), _pixels(wish.buffer, scene) or 2 * plan.halo,
-            _layers(scene, bands),
+            _pixels(wish.block, scene), _pixels(wish.buffer, scene) or None,
+            _layers(scene, plan),
         )  # fmt: skip
         progress.part(70, 75).report(0, 1, "Training")
         learned = wish.recipe.fit(samples.values, samples.codes)
@@ -88,9 +91,23 @@ def train(wish: TrainWish, inputs, scheme: Taxonomy | None = None,
     return report
 
 
+def _plan(wish: TrainWish, scene: Scene) -> features.Plan:
+    bands = scene.require(wish.bands or scene.names)
+    encoder = encoders.load(wish.encoder, scene) if wish.encoder else None
+    if wish.alone and encoder is None:
+        raise ConcordError("Features of an encoder alone need an encoder; choose one.")
+    bands = [] if wish.alone else bands
+    derived = features.possible(bands) if wish.derived is None or wish.alone else wish.derived
+    windows = () if wish.alone else wish.windows
+    # The encoder may read bands that were not chosen as features.
+    more = [band for band in encoder.bands if band not in bands] if encoder else []
+    seen = scene.overview([*bands, *more], 512)
+    return features.plan(bands, derived, windows, seen, encoder, more)
+
+
 def graph(plan: features.Plan, learned):
     """Features and classifier as one ONNX model: image to probabilities."""
-    build = features.Builder()
+    build = graphs.Builder()
     planes = learned.head(build, features.add(build, plan))
     build.node("Identity", planes, output=OUTPUT)
     return build.model("classifier", len(plan.bands), OUTPUT, len(learned.codes))
@@ -123,30 +140,23 @@ def _pixels(distance: float, scene: Scene) -> int:
     return int(round(distance / scene.grid.pixel_size[0]))
 
 
-def _layers(scene: Scene, bands) -> dict:
+def _layers(scene: Scene, plan: features.Plan) -> dict:
+    """What is left out in turn: the bands of each file, and the encoder."""
     layers: dict = {}
-    for band in bands:
+    for band in plan.bands:
         layers.setdefault(Path(scene.sources[band].path).name, []).append(band)
-    return layers
+    return {**layers, plan.encoder.id: [plan.encoder.id]} if plan.encoder else layers
 
 
 def _parity(made, scene, plan, learned, samples: Samples) -> dict:
     """Largest difference between scikit-learn and the written graph, on training pixels."""
-    from .samples import fill_of
-
     keys = samples.places // 256
     _, inverse, count = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
     chosen = np.flatnonzero(inverse.reshape(-1) == np.argmax(count))[:2000]
     places = samples.places[chosen]
-    row, col = places.min(axis=0)
-    below, right = places.max(axis=0) + 1
-    from ..grid import Window
-
-    window = Window(int(col), int(row), int(right - col), int(below - row))
-    window = window.grown(plan.halo).clipped(scene.grid.width, scene.grid.height)
-    image = scene.read(list(plan.bands), window)
-    image = np.where(np.isfinite(image), image, fill_of(scene, plan.bands)[:, None, None])
-    scores = features.session(made).run(None, {features.INPUT: image[None]})[0][0]
+    window = around(places)
+    reader = features.Reader(plan, scene, fill_of(scene, plan.bands), made)
+    scores, _ = reader.read(window)
     got = scores[:, places[:, 0] - window.row, places[:, 1] - window.col].T
     gaps = np.abs(got - learned.probabilities(samples.values[chosen])).max(axis=1)
     return {"pixels": len(chosen), "largest": float(gaps.max()),
@@ -164,6 +174,7 @@ def _report(wish, plan, scheme, samples, quality, difference, seconds) -> dict:
             "rotation": wish.recipe.rotation, "windows": list(plan.windows),
         },
         "bands": list(plan.bands),
+        "encoder": _encoder(plan),
         "derived": list(plan.derived),
         "features": plan.names,
         "halo": plan.halo,
@@ -177,6 +188,15 @@ def _report(wish, plan, scheme, samples, quality, difference, seconds) -> dict:
         "onnx_against_scikit_learn": difference,
         "seconds_to_model": round(seconds, 3),
     }  # fmt: skip
+
+
+def _encoder(plan: features.Plan) -> dict | None:
+    one = plan.encoder
+    if one is None:
+        return None
+    return {"id": one.id, "sha256": one.sha256, "licence": one.card.licence,
+            "bands": list(one.bands), "features": one.channels, "stride": one.stride,
+            "halo": one.halo, "alone": not plan.own}  # fmt: skip
 
 
 def numbered(names) -> Taxonomy:

@@ -60,12 +60,15 @@ def assign(numbers: np.ndarray, codes: np.ndarray, folds: int) -> np.ndarray:
     return fold_of[numbers]
 
 
-def cross_validate(samples, plan, recipe: Recipe, grid, progress, folds: int = 5,
-                   side: int = 0, buffer: int = 0, layers: dict | None = None) -> dict:  # fmt: skip
+def cross_validate(
+    samples, plan, recipe: Recipe, grid, progress, folds: int = 5, side: int = 0,
+    buffer: int | None = None, layers: dict | None = None,
+) -> dict:  # fmt: skip
     """Everything the report says about quality, as plain values.
 
     Args:
-        buffer: training pixels nearer than this to a held-out pixel are left out (pixels).
+        buffer: training pixels nearer than this to a held-out pixel are left out (pixels);
+            None for twice the features' halo, at most half a block.
         layers: input name -> its bands, for leaving one layer out.
     """
     codes = np.unique(samples.codes)
@@ -75,7 +78,9 @@ def cross_validate(samples, plan, recipe: Recipe, grid, progress, folds: int = 5
         return {"folds": 0, "note": "all labels lie in one block; add labels elsewhere"}
     fold_of = assign(numbers, samples.codes, folds)
     table = np.zeros((codes.size, codes.size), np.int64)
-    sources = [*plan.bands, *plan.derived]
+    sources = plan.sources
+    if buffer is None:  # features look beyond their pixel, on both sides of a block's border
+        buffer = min(2 * plan.halo, size // 2)
     lost = np.zeros((folds, len(sources)))
     splits = []
     for fold in range(folds):
@@ -204,13 +209,10 @@ def _one_out(samples, plan, recipe: Recipe, splits, codes, layers: dict) -> list
         return float(np.mean(_predict(model, samples.values[held][:, columns])
                              == samples.codes[held]))  # fmt: skip
 
-    from .features import PAIRS
-
     whole = score(np.arange(len(plan.names)))
     found = []
     for layer, bands in layers.items():
-        gone = {name for name in plan.derived if set(PAIRS[name][:2]) & set(bands)} | set(bands)
-        kept = [i for i, name in enumerate(plan.names) if name.split()[0] not in gone]
-        if kept:
-            found.append({"layer": layer, "accuracy_lost": whole - score(np.array(kept))})
+        kept = plan.without(bands)
+        if kept.size:
+            found.append({"layer": layer, "accuracy_lost": whole - score(kept)})
     return found

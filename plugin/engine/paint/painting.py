@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ from .. import rasters
 from ..errors import ConcordError
 from ..grid import Window
 from ..labels import ClassRaster
-from .steps import Journal, Step, packed
+from ..progress import SILENT, Progress
+from .region import Region
+from .steps import Journal, Part, Step, packed
 
 SUFFIX = ".concord-painting"
 LARGEST = 16_000_000  # pixels that one stroke or outline may cover
-FILL = 2048  # pixels across the place in which a region is filled
+NEAR = 512  # pixels across the place in which a region is filled while the user waits
 _turns = itertools.count()
 
 
@@ -36,12 +39,13 @@ class Painting:
     Args:
         labels: the map; it is only read.
         folder: where journal, sparse raster and VRT stand; beside the map when left out.
+        joins: another one of the same map stands open; its files are taken as they are.
 
     Raises:
         ConcordError: the map is no class raster, or the folder cannot be written.
     """
 
-    def __init__(self, labels: str, folder: str | Path | None = None):
+    def __init__(self, labels: str, folder: str | Path | None = None, joins: bool = False):
         self.labels = str(labels)
         self.journal = Journal(journal_path(labels, folder), self.labels)
         self._map = ClassRaster(labels)
@@ -50,16 +54,19 @@ class Painting:
                 self.journal.load()
             base = str(self.journal.path)
             self.vrt = base + ".vrt"
-            self._codes = rasters.SparseCodes(base + ".tif", self.grid)
-            for step in self.journal.live:
-                self._codes.write(step.codes("after"), step.window)
-            self._show()
+            joins = joins and Path(base + ".tif").exists()
+            self._codes = rasters.SparseCodes(base + ".tif", self.grid, fresh=not joins)
+            if not joins:
+                for step in self.journal.live:
+                    self._codes.write_all((p.codes("after"), p.window) for p in step.parts)
+                self._show()
         except ConcordError:
             self._map.close()
             raise
 
-    def _put(self, codes: np.ndarray, window: Window) -> None:
-        self._codes.write(codes, window)
+    def catch_up(self) -> None:
+        """Take over the steps that another Painting of the same map has written."""
+        self.journal.load()
         self._show()
 
     def _show(self) -> None:
@@ -109,17 +116,17 @@ class Painting:
             mask |= rasters.burn([(way, 1)], grid, touched=True).astype(bool)
         return self._give(window, mask, code, told, free)
 
-    def fill(self, x: float, y: float, code: int, told: dict) -> int:
-        """Give the region of equal codes around a place (map units) a code, as one step.
-
-        Raises:
-            ConcordError: outside the map, or the region is larger than FILL pixels.
-        """
+    def _pixel(self, x: float, y: float) -> tuple:
         col, row = (int(np.floor(v)) for v in self.grid.colrow(x, y))
         if not (0 <= col < self.grid.width and 0 <= row < self.grid.height):
             raise ConcordError("There is no pixel of the map; click inside it.")
-        half = 128
-        while True:
+        return col, row
+
+    def fill_near(self, x: float, y: float, code: int, told: dict) -> int | None:
+        """Fill (see ``fill``) where the region ends within NEAR pixels; None where it does not."""
+        col, row = self._pixel(x, y)
+        half = NEAR // 4
+        while half <= NEAR // 2:
             window = Window(col - half, row - half, 2 * half, 2 * half)
             window = window.clipped(self.grid.width, self.grid.height)
             codes = self.read(window)
@@ -129,11 +136,29 @@ class Painting:
             if not self._cut(region, window):
                 return self._give(window, region, code, told, False)
             half *= 2
-            if half > FILL // 2:
-                raise ConcordError(
-                    f"The region reaches farther than {FILL // 2} pixels from the click; draw a "
-                    "border across it with the brush and fill its parts."
-                )
+        return None
+
+    def fill(self, x: float, y: float, code: int, told: dict, progress: Progress = SILENT) -> int:
+        """Give the region of equal codes around a place (map units) a code, as one step.
+
+        Returns:
+            how many pixels changed.
+
+        Raises:
+            ConcordError: outside the map.
+            Cancelled: asked for while the region was looked for; nothing is painted then.
+        """
+        col, row = self._pixel(x, y)
+        if int(self.read(Window(col, row, 1, 1))[0, 0]) == code:
+            return 0
+        region = Region(self.read, self.grid.width, self.grid.height)
+        region.grow(col, row, progress.part(0, 70))
+        parts, filling = [], progress.part(70, 95)
+        for window, mask in region.tiles():
+            filling.report(len(parts), region.count, "Filling")
+            parts.append(self._part(window, mask, code))
+        self._keep(parts, {**told, "code": code, "pixels": region.pixels})
+        return region.pixels
 
     def _cut(self, region: np.ndarray, window: Window) -> bool:
         """True when a region goes on beyond the window."""
@@ -158,38 +183,59 @@ class Painting:
         mask = mask & (now != code)
         if free:
             mask &= now == 0
-        rows, cols = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-        if not rows.size:
-            return 0
-        part = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-        small = Window(
-            window.col + int(cols[0]), window.row + int(rows[0]),
-            int(cols[-1] - cols[0] + 1), int(rows[-1] - rows[0] + 1),
-        )  # fmt: skip
-        before = self._codes.read(small)
-        after = np.where(mask[part], np.uint16(code), before)
-        count = int(mask.sum())
-        step = Step(small, packed(before), packed(after), {**told, "code": code, "pixels": count})
-        self.journal.add(step)  # first, so that a crash in between loses nothing
-        self._put(after, small)
+        count = int(np.count_nonzero(mask))
+        if count:
+            part = self._part(window, mask, code)
+            self._keep([part], {**told, "code": code, "pixels": count})
         return count
 
-    def undo(self) -> Step | None:
-        """Take the last step back; it, or None when there is none."""
-        if not self.journal.place:
+    def _part(self, window: Window, mask: np.ndarray, code: int) -> Part:
+        """What stands and will stand where a mask holds, in a window as small as can be."""
+        rows, cols = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+        inside = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+        small = Window(
+            window.col + int(cols[0]), window.row + int(rows[0]), inside.shape[1], inside.shape[0]
+        )
+        before = self._codes.read(small)
+        return Part(small, packed(before), packed(np.where(inside, np.uint16(code), before)))
+
+    def _keep(self, parts: list, told: dict) -> None:
+        step = Step(tuple(parts), told)
+        self.journal.add(step)  # first, so that a crash in between loses nothing
+        for _part in self._putting(step, "after"):
+            pass
+
+    def turn(self, back: bool) -> tuple | None:
+        """Take the last step back, or make the one that was taken back last again.
+
+        Returns:
+            (the step, an iterator that writes one part of it each time), None without a step.
+        """
+        place = self.journal.place - 1 if back else self.journal.place
+        if not 0 <= place < len(self.journal.steps):
             return None
-        step = self.journal.steps[self.journal.place - 1]
-        self.journal.move(self.journal.place - 1)
-        self._put(step.codes("before"), step.window)
-        return step
+        step = self.journal.steps[place]
+        self.journal.move(place if back else place + 1)
+        return step, self._putting(step, "before" if back else "after")
+
+    def _putting(self, step: Step, which: str) -> Iterator:
+        for part in step.parts:
+            self._codes.write_all([(part.codes(which), part.window)])
+            yield part
+        self._show()
+
+    def undo(self) -> Step | None:
+        """Take the last step back at once; it, or None when there is none."""
+        return self._turned(True)
 
     def redo(self) -> Step | None:
-        """Make the step that was taken back last again."""
-        if self.journal.place >= len(self.journal.steps):
-            return None
-        step = self.journal.steps[self.journal.place]
-        self.journal.move(self.journal.place + 1)
-        self._put(step.codes("after"), step.window)
+        """Make the step that was taken back last again, at once."""
+        return self._turned(False)
+
+    def _turned(self, back: bool) -> Step | None:
+        step, work = self.turn(back) or (None, ())
+        for _part in work:
+            pass
         return step
 
     def close(self) -> None:

@@ -68,14 +68,14 @@ def save(labels: str, painting: str, output: str, progress: Progress = SILENT) -
 def _painted(codes: np.ndarray, steps: list[Step], core) -> np.ndarray:
     """The codes of a tile after the steps, in their order."""
     out = codes.copy()
-    for step in steps:
-        box = step.window
+    for part in (part for step in steps for part in step.parts):
+        box = part.window
         top, left = max(box.row, core.row), max(box.col, core.col)
         end = min(box.row + box.height, core.row + core.height)
         right = min(box.col + box.width, core.col + core.width)
         if top >= end or left >= right:
             continue
-        new = step.codes("after")[top - box.row : end - box.row, left - box.col : right - box.col]
+        new = part.codes("after")[top - box.row : end - box.row, left - box.col : right - box.col]
         here = out[top - core.row : end - core.row, left - core.col : right - core.col]
         here[:] = np.where(new == rasters.EMPTY, here, new)
     return out

@@ -23,19 +23,26 @@ KIND = "concord painting"
 
 
 @dataclass(frozen=True)
-class Step:
-    """One stroke, prompt or fill: codes (rows, cols, uint16; EMPTY where nothing is painted)
-    before and after inside a window, packed; and what is told about it."""
+class Part:
+    """Codes (rows, cols, uint16; EMPTY where nothing is painted) before and after inside a window,
+    packed."""
 
     window: Window
     before: str
     after: str
-    told: dict = field(default_factory=dict)
 
     def codes(self, which: str) -> np.ndarray:
         """The codes `before` or `after`."""
         raw = zlib.decompress(base64.b64decode(getattr(self, which)))
         return np.frombuffer(raw, "<u2").reshape(self.window.height, self.window.width)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stroke, prompt or fill: its parts, several where it is large; and what is told of it."""
+
+    parts: tuple
+    told: dict = field(default_factory=dict)
 
 
 def packed(codes: np.ndarray) -> str:
@@ -66,6 +73,7 @@ class Journal:
         Raises:
             ConcordError: no journal, or one of another state of the map.
         """
+        self.steps, self.place = [], 0
         lines = _lines(self.path)
         head = lines[0] if lines else {}
         if head.get("kind") != KIND:
@@ -79,8 +87,10 @@ class Journal:
             self._take(line)
 
     def _take(self, line: dict) -> None:
-        if "window" in line:
-            step = Step(Window(*line["window"]), line["before"], line["after"], line["told"])
+        parts = line.get("parts", [line] if "window" in line else [])
+        if parts:
+            found = [Part(Window(*part["window"]), part["before"], part["after"]) for part in parts]
+            step = Step(tuple(found), line["told"])
             self.steps = [*self.steps[: self.place], step]
             self.place += 1
         elif "place" in line:
@@ -88,13 +98,16 @@ class Journal:
 
     def add(self, step: Step) -> None:
         """Keep a step; those that were taken back are gone."""
-        window = step.window
-        line = {
-            "window": [window.col, window.row, window.width, window.height],
-            "before": step.before,
-            "after": step.after,
-            "told": step.told,
-        }
+        parts = [
+            {
+                "window": [part.window.col, part.window.row, part.window.width, part.window.height],
+                "before": part.before,
+                "after": part.after,
+            }
+            for part in step.parts
+        ]
+        # One part stands in the line itself, as it did before there were several.
+        line = {**(parts[0] if len(parts) == 1 else {"parts": parts}), "told": step.told}
         self._append(line)
         self._take(line)
 

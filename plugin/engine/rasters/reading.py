@@ -162,6 +162,12 @@ class Raster:
     def is_resampled(self) -> bool:
         return self._warped is not None
 
+    @property
+    def is_pyramid(self) -> bool:
+        """Whether a decimated view is read from stored overviews, not from all of the file."""
+        with self._lock:
+            return self._warped is None and bool(self._dataset.overviews(1))
+
     def read(self, window: Window | None = None, indexes=None, shape: tuple | None = None):
         """Raw values (bands, rows, cols) of ``window``; ``shape`` (rows, cols) decimates.
 

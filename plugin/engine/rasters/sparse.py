@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -26,9 +27,10 @@ class SparseCodes:
         ConcordError: the file cannot be written.
     """
 
-    def __init__(self, path: str | Path, grid: Grid):
+    def __init__(self, path: str | Path, grid: Grid, fresh: bool = True):
         self.path, self.grid = Path(path), grid
-        self._create()
+        if fresh:
+            self._create()
 
     @in_environment
     def _create(self) -> None:
@@ -60,11 +62,13 @@ class SparseCodes:
             return dataset.read(1, window=native_window(window))
 
     @in_environment
-    def write(self, codes: np.ndarray, window: Window) -> None:
-        """Write codes (rows, cols) into a window."""
+    def write_all(self, pieces: Iterable) -> None:
+        """Write (codes (rows, cols), window) one after the other."""
         try:
             with rasterio.open(self.path, "r+") as dataset:
-                dataset.write(codes.astype("uint16", copy=False), 1, window=native_window(window))
+                for codes, window in pieces:
+                    codes = codes.astype("uint16", copy=False)
+                    dataset.write(codes, 1, window=native_window(window))
         except RasterioError as error:
             raise self._not_written() from error
 

@@ -110,9 +110,11 @@ class Desk:
 
     def engine(self, wish: Wish, folder, stack: contextlib.ExitStack) -> tuple:
         """(engine, the trained model that it asks or None)."""
-        judge = None
+        judge, self.notes = None, []
         if wish.engine == "auto" and not wish.examples:
-            judge = network.asked(wish.model, self.scene, self.scheme, self.shares, folder)
+            judge = network.asked(
+                wish.model, self.scene, self.scheme, self.shares, folder, self.notes
+            )
         if judge is not None:
             stack.callback(judge.close)
         metres = rasters.metres_per_pixel(self.grid)

@@ -19,9 +19,10 @@ DESCRIPTIONS = {
     "shift": "Moves the map back to where its edges meet the image's.",
     "confident": "Relabels pixels that a model trained on other blocks is sure of.",
     "fused": "Classes smoothed along edges, mixed with a model trained on other blocks.",
+    "contradicted": "Relabels whole regions that the image contradicts: left out or out of date.",
     "outdated": "Relabels whole objects that no longer look like their class on the image.",
 }
-LEARNS = ("confident", "fused")  # these need scikit-learn
+LEARNS = ("confident", "contradicted", "fused")  # these need scikit-learn
 
 
 def engine_of(
@@ -88,6 +89,10 @@ def _others(name: str, folder):
         from .fused import FusedEngine
 
         return FusedEngine()
+    if name == "contradicted":
+        from .contradicted import ContradictedEngine
+
+        return ContradictedEngine(folder=folder)
     from .outdated import OutdatedEngine
 
     return OutdatedEngine(folder)

@@ -19,6 +19,7 @@ from .opinion import Patch
 NONE, CHOOSE = "none", "auto"
 _COVERED = 0.9  # share of the map whose classes a model must know to be asked unbidden
 _UNFIT = {"Resolution", "Values", "Unit"}  # a doubt about these, and a model is not asked unbidden
+_NEAR = 300.0  # km from the training data within which a model is asked unbidden
 ALIKE = FOLDER.parent / "classes-alike.json"
 
 
@@ -67,12 +68,13 @@ class Network:
         return answer, known
 
 
-def asked(wish: str, scene: Scene, scheme: Taxonomy, shares: dict, folder: Path):
+def asked(wish: str, scene: Scene, scheme: Taxonomy, shares: dict, folder: Path, notes=None):
     """The network that is to be asked, or None.
 
     Args:
         wish: ``auto`` for a bundled model that fits image and classes, ``none``, or a model.
         shares: {code: share of the map's pixels} of the classes in use.
+        notes: a list that gets a sentence for every model of these classes that was not asked.
 
     Raises:
         ConcordError: a model that was named does not fit.
@@ -93,14 +95,15 @@ def asked(wish: str, scene: Scene, scheme: Taxonomy, shares: dict, folder: Path)
     if packages.missing("onnxruntime"):
         return None
     for path in sorted(BUNDLED.glob("*.onnx")):
-        found = _fitting(path, scene, scheme, shares, folder)
+        found = _fitting(path, scene, scheme, shares, folder, [] if notes is None else notes)
         if found is not None:
             return found
     return None
 
 
-def _fitting(path: Path, scene: Scene, scheme: Taxonomy, shares: dict, folder: Path):
-    """A bundled model that knows nearly all of the map and was made for such images."""
+def _fitting(path: Path, scene: Scene, scheme: Taxonomy, shares: dict, folder: Path, notes: list):
+    """A bundled model that knows nearly all of the map, was made for such images and has seen
+    such a place."""
     model, codes = Model(str(path)), sorted(shares)
     if model.card.kind != "classes" or model.card.missing:
         return None
@@ -109,13 +112,29 @@ def _fitting(path: Path, scene: Scene, scheme: Taxonomy, shares: dict, folder: P
     covered = sum(shares[code] for code, one in zip(codes, knows) if one)
     if knows.sum() < 2 or covered < _COVERED * sum(shares.values()):
         return None
-    verdicts = preflight.check(model.card, scene, model)
-    if preflight.worst(verdicts) == preflight.RED:
-        return None
-    doubts = {v.what for v in verdicts if v.level != preflight.GREEN}
-    if doubts & _UNFIT:
+    why = _doubt(model, scene)
+    if why:
+        notes.append(
+            f"The model {model.card.id} knows these classes but was not asked: {why}. Name it as "
+            "the model to ask if you trust it here."
+        )
         return None
     return Network(model, table, codes, scene, folder)
+
+
+def _doubt(model: Model, scene: Scene) -> str:
+    """Why a model is not asked unbidden, in words; '' for no reason."""
+    verdicts = preflight.check(model.card, scene, model)
+    for verdict in verdicts:
+        unfit = verdict.what in _UNFIT and verdict.level != preflight.GREEN
+        if unfit or verdict.level == preflight.RED:
+            return f"{verdict.what.lower()}: {verdict.detail}"
+    away = preflight.kilometres_away(model.card, scene)
+    if away is None:
+        return "its card does not say where it was trained"
+    if away > _NEAR:
+        return f"the nearest place of its training is {away:,.0f} km away"
+    return ""
 
 
 def table_of(model: Model, scheme: Taxonomy, codes) -> np.ndarray:

@@ -18,7 +18,7 @@ from ..grid import Window
 from ..progress import SILENT, Progress
 
 CELL = 1024
-_OVERLAP = 48
+OVERLAP = 48  # pixels beyond its lines that a cell is cut with
 
 
 class Cells:
@@ -49,12 +49,18 @@ class Partition:
         cut: function of a Patch to (rows, cols) of int32: region numbers from 0, -1 for none.
         count: function of (Patch, numbers, regions) to an array (regions, columns) of sums.
         exact: regions are known to be the same when they meet on the line (map components).
+        overlap: of exact regions, when ``count`` looks around them. Then it gets the numbers of
+            all that the cell sees and the slices of its core, and regions are the same when they
+            share a pixel.
     """
 
-    def __init__(self, cut, count, folder: Path | None = None, exact: bool = False):
+    def __init__(
+        self, cut, count, folder: Path | None = None, exact: bool = False, overlap: int = 1
+    ):
         self._cut, self._count, self._exact = cut, count, exact
         self._cells = Cells(folder)
-        self._overlap = 1 if exact else _OVERLAP
+        self._overlap = overlap if exact else OVERLAP
+        self._around = exact and overlap > 1
         self._first: dict = {}
         self.root = np.zeros(0, np.int64)
         self.sums = np.zeros((0, 0))
@@ -78,16 +84,20 @@ class Partition:
                     self._cells.put((row, col), numbers)
                 regions = int(numbers.max(initial=-1)) + 1
                 self._first[row, col] = total
-                inner = np.full(numbers.shape, -1, np.int32)
-                part = _part(core, wide)
-                inner[part] = numbers[part]
-                tables.append(self._count(patch, inner, regions))
+                tables.append(self._counted(patch, numbers, regions, _part(core, wide)))
                 here = (core, wide, numbers, total)
                 pairs += self._joined(left, here, 1) + self._joined(above.get(col), here, 0)
                 left = here
                 above[col] = self._lower(here)
                 total += regions
         self._join(total, pairs, tables)
+
+    def _counted(self, patch, numbers: np.ndarray, regions: int, part: tuple) -> np.ndarray:
+        if self._around:
+            return self._count(patch, numbers, regions, part)
+        inner = np.full(numbers.shape, -1, np.int32)
+        inner[part] = numbers[part]
+        return self._count(patch, inner, regions)
 
     def _windows(self, row: int, col: int) -> tuple:
         width, height = self._size
@@ -107,8 +117,12 @@ class Partition:
             return []
         (_, wide_a, a, first_a), (core, wide_b, b, first_b) = one, other
         line = core.col if axis else core.row
-        shared = _overlap_of(wide_a, wide_b, core, axis)
+        shared = _overlap_of(wide_a, wide_b, None if self._around else core, axis)
         a, b = a[_part(shared, wide_a)], b[_part(shared, wide_b)]
+        if self._around:
+            both = (a >= 0) & (b >= 0)
+            found = np.unique(np.stack([a[both], b[both]], 1).astype(np.int64), axis=0)
+            return [found + np.array([first_a, first_b])] if len(found) else []
         at = line - (shared.col if axis else shared.row)
         near_a = a[:, at - 1] if axis else a[at - 1]
         near_b = b[:, at] if axis else b[at]
@@ -166,12 +180,14 @@ def _part(inner: Window, outer: Window) -> tuple:
     return slice(row, row + inner.height), slice(col, col + inner.width)
 
 
-def _overlap_of(a: Window, b: Window, core: Window, axis: int) -> Window:
-    """What both windows see, along the core of the second."""
+def _overlap_of(a: Window, b: Window, core: Window | None, axis: int) -> Window:
+    """What both windows see, along the core of the second where one is given."""
     top, left = max(a.row, b.row), max(a.col, b.col)
     below = min(a.row + a.height, b.row + b.height)
     right = min(a.col + a.width, b.col + b.width)
-    if axis:
+    if core is None:
+        pass
+    elif axis:
         top, below = max(top, core.row), min(below, core.row + core.height)
     else:
         left, right = max(left, core.col), min(right, core.col + core.width)

@@ -77,6 +77,7 @@ def refine(image, labels: str, output: str, *, progress: Progress = SILENT, **wi
             raise
         journal.remove()
         values = values_of(tally, desk.scheme, method, guards, desk.planes, desk.grid, desk.old)
+    values["notes"] += desk.notes
     if left_out:
         values["notes"].append(
             f"There are more than {drawing.MOST:,} changed regions; the smallest ones, "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ..errors import ConcordError
 from ..grid import Window
 from ..scene import Scene
-from . import composite, places, predict
+from . import composite, looks, places, predict
 from .prompts import Prompt
 from .resize import level_of
 
@@ -22,7 +22,7 @@ class Question:
         shape: an old outline as GeoJSON.
         scale: map units of the image's CRS that one screen pixel shows; 0 for full resolution.
         previous: the answer that is corrected.
-        widen: look on a larger tile when the object is cut off.
+        widen: look again at other scales, which may need encodings (see ``predict.answer``).
     """
 
     points: tuple = ()
@@ -142,7 +142,8 @@ class Desk:
     def missing(self, bounds: tuple, scale: float, most: int = 9) -> list:
         """Tiles under ``bounds`` (map units) without encoding, those nearest to the middle first.
 
-        Empty when more than ``most`` tiles lie there: nobody waits for that many.
+        Empty when more than ``most`` tiles lie there: nobody waits for that many. For a model that
+        looks from farther when it doubts, those larger tiles come last.
         """
         try:
             window = self.grid.window_of(bounds)
@@ -153,12 +154,17 @@ class Desk:
         if len(found) > most:
             return []
         middle = (window.col + window.width / 2, window.row + window.height / 2)
-        found = [
-            place
-            for place in found
-            if not places.is_encoded(scene, self.composite, self.provider, place)
-        ]
-        return sorted(found, key=lambda place: _distance(place.window, middle))
+        factors = range(looks.DOUBTED if getattr(self.provider, "doubt", 0.0) else 0)
+        for further in (factor * 2 ** (k + 1) for k in factors):
+            found += places.covering(window, self.grid.width, self.grid.height, self.tile, further)
+        return sorted(
+            (
+                place
+                for place in dict.fromkeys(found)
+                if not places.is_encoded(scene, self.composite, self.provider, place)
+            ),
+            key=lambda place: (place.factor, _distance(place.window, middle)),
+        )
 
     def encode(self, place: places.Place) -> None:
         """Prepare a tile, so that a prompt there is answered at once."""

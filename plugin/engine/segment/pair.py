@@ -2,49 +2,39 @@
 
 The contract is that of the `segment-anything` package's ONNX export (Kirillov et al. 2023): the
 encoder turns a picture into `image_embeddings`, the decoder turns those with points, boxes and a
-previous mask into masks. SAM 2 pairs hand high-resolution features over as well.
+previous mask into masks. SAM 2 pairs hand high-resolution features over as well. Names and habits
+of the public exporters were read in their sources: `segment-anything` and MobileSAM, samexporter
+(also SAM 2), onnxruntime's SAM 2 tools, EdgeSAM and EfficientSAM.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConcordError
+from .prepare import Preparation, is_second, layout_of, prepare
 from .skim import Graph, skim
 
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_STD = (58.395, 57.12, 57.375)
-CARD = "concord:prompt"  # key in the encoder's metadata; <encoder>.json beside it serves as well
-_NEUTRAL = {"Cast", "Transpose", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Resize", "Pad"}
-_CARD = ("size", "resize", "scale", "layout", "closer")
-_KNOWN = ("orig_im_size", "has_mask_input", "mask_input")
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """From bytes to what the encoder takes: (x * scale - mean) / std, on a square of ``size``.
-
-    ``resize`` is ``longest`` (longest side to ``size``, padded with 0 at the right and below) or
-    ``stretch`` (both sides to ``size``). ``layout`` is NCHW, NHWC or HWC. ``closer`` is the share
-    of the tile's side under which an object is looked at again on a tile of half the side; 0 never.
-    """
-
-    size: int = 1024
-    resize: str = "longest"
-    scale: float = 1.0
-    mean: tuple = IMAGENET_MEAN
-    std: tuple = IMAGENET_STD
-    layout: str = "NCHW"
-    closer: float = 0.0
+_KNOWN = {  # decoder inputs that are no features, by what onnxruntime's SAM 2 tools call them
+    "orig_im_size": "orig_im_size",
+    "has_mask_input": "has_mask_input",
+    "mask_input": "mask_input",
+    "original_image_size": "orig_im_size",
+    "has_input_masks": "has_mask_input",
+    "input_masks": "mask_input",
+}
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An encoder and a decoder that fit each other; ``given`` {decoder input: encoder output}."""
+    """An encoder and a decoder that fit each other; ``given`` (decoder input, encoder output).
+
+    ``named`` are the (own name, name in the contract) of the decoder's other inputs. ``pads``: the
+    decoder adds the point that stands where there is no box itself.
+    """
 
     encoder: str
     decoder: str
@@ -56,6 +46,8 @@ class Pair:
     masks: str
     scores: str
     low_resolution: bool
+    named: tuple = ()
+    pads: bool = False
 
     @property
     def id(self) -> str:
@@ -134,15 +126,7 @@ def _is_encoder(graph: Graph) -> bool:
     (shape,) = graph.inputs.values()
     embeds = any("embed" in name for name in graph.outputs)
     deep = any(len(s) == 4 and s[1] >= 64 for s in graph.outputs.values())
-    return len(shape) in (3, 4) and _layout(shape) != "" and (embeds or deep)
-
-
-def _layout(shape: tuple) -> str:
-    if len(shape) == 3:
-        return "HWC" if shape[2] in (0, 3) else ""
-    if shape[1] == 3:
-        return "NCHW"
-    return "NHWC" if shape[3] == 3 else "NCHW" if shape[1] == 0 else ""
+    return len(shape) in (3, 4) and layout_of(shape) != "" and (embeds or deep)
 
 
 def _closest(chosen: Graph, others: list) -> list:
@@ -192,7 +176,7 @@ def _fit(encoder: Graph, decoder: Graph) -> Pair:
     points, labels = (_named(decoder.inputs, n) for n in ("point_coords", "point_labels"))
     given = []
     for wanted, shape in decoder.inputs.items():
-        if wanted in (points, labels, *_KNOWN):
+        if wanted in (points, labels) or wanted in _KNOWN:
             continue
         given.append((wanted, _source(wanted, shape, encoder, name)))
     if not given:
@@ -214,9 +198,11 @@ def _fit(encoder: Graph, decoder: Graph) -> Pair:
         )
     low_resolution = bool(low) or size == (256, 256)
     title = _title(encoder.path)
+    named = tuple((name, _KNOWN[name]) for name in decoder.inputs if name in _KNOWN)
+    pads = is_second(encoder) or len(decoder.inputs[points]) == 4  # SAM 2 and EfficientSAM
     return Pair(
         encoder.path, decoder.path, title, preparation, tuple(given), points, labels, masks,
-        scores, low_resolution,
+        scores, low_resolution, named, pads,
     )  # fmt: skip
 
 
@@ -254,63 +240,3 @@ def _title(path: str) -> str:
     words = Path(path).stem.lower().replace(".", "-").replace("_", "-").split("-")
     kept = [word for word in words if word not in ("encoder", "enc", "image", "")]
     return "-".join(kept) or Path(path).parent.name
-
-
-def prepare(encoder: Graph) -> Preparation:
-    """How the encoder wants its picture: its own card, else what its first operators tell."""
-    ((name, shape),) = encoder.inputs.items()
-    layout = _layout(shape)
-    sides = {"NCHW": shape[-2:], "NHWC": shape[1:3], "HWC": shape[:2]}[layout]
-    values = {"size": int(sides[0] or 1024), "layout": layout}
-    stretched = any("high_res" in output for output in encoder.outputs) or "batched" in name
-    values["resize"] = "stretch" if stretched else "longest"
-    values.update(_told_by_operators(encoder, name))
-    values.update(_told_by_card(encoder))
-    return Preparation(**values)
-
-
-def _told_by_operators(encoder: Graph, name: str) -> dict:
-    """No mean and deviation from outside when the graph subtracts and divides by itself."""
-    scale, normalises = 1.0, False
-    for node in encoder.nodes:
-        if name not in node.inputs:
-            continue
-        constant = next((encoder.constants[i] for i in node.inputs if i in encoder.constants), None)
-        if node.op in ("Sub", "Add", "Div", "Mul") and constant is not None and constant.size:
-            top = float(abs(constant).max())
-            if node.op in ("Div", "Mul") and (top > 200 or top < 0.01):
-                normalises = True  # by 255: it takes bytes
-            elif node.op in ("Sub", "Add"):
-                scale = 1.0 if top > 2 or normalises else 1 / 255
-                normalises = True
-                break
-        elif node.op not in _NEUTRAL:
-            break
-        name = node.outputs[0]
-    return {"scale": scale, "mean": (0.0,) * 3, "std": (1.0,) * 3} if normalises else {}
-
-
-def _told_by_card(encoder: Graph) -> dict:
-    text, place = encoder.metadata.get(CARD, ""), "its metadata"
-    beside = Path(encoder.path).with_suffix(".json")
-    if beside.is_file():
-        text, place = beside.read_text(encoding="utf-8"), beside.name
-    if not text:
-        return {}
-    try:
-        card = json.loads(text)
-        if not isinstance(card, dict):
-            raise ValueError
-        values = {key: card[key] for key in _CARD if key in card}
-        values.update({k: tuple(map(float, card[k])) for k in ("mean", "std") if k in card})
-        checked = Preparation(**values)
-        if checked.resize not in ("longest", "stretch") or checked.layout not in (
-            "NCHW", "NHWC", "HWC",
-        ) or len(checked.mean) != 3 or len(checked.std) != 3 or 0 in checked.std:  # fmt: skip
-            raise ValueError
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ConcordError(
-            f"The card of {Path(encoder.path).name} ({place}) cannot be read; give size, resize "
-            "(longest or stretch), scale, mean and std of three bands."
-        ) from error
-    return values

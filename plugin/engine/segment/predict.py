@@ -11,16 +11,12 @@ from ..errors import ConcordError
 from ..grid import Grid, Window
 from ..progress import SILENT, Progress
 from ..scene import Scene
-from . import bundled, places
+from . import bundled, looks, places
 from .composite import Composite
 from .places import TILE, Place, place_of
 from .prompts import Prompt
 
 __all__ = ["TILE", "Answer", "Place", "answer", "outline", "place_of", "prompts_of", "provider_of"]
-
-_CUT = 0.03  # of the tile's border: a mask that touches more of it was cut off there
-_WIDER = 2  # times a larger tile is tried for an object that was cut off
-_CLOSER = 2  # times a smaller tile is tried for a small object
 
 
 @dataclass(frozen=True)
@@ -57,8 +53,10 @@ def answer(
         level: pyramid level to look at, 0 is full resolution.
         previous: the answer that is being corrected: its tile is kept and its mask is prompted.
         shape: an old outline as GeoJSON in map units; it becomes a mask prompt.
-        widen: look again on a larger tile when the object reaches over the tile's border, and on
-            a smaller one when it is small and the model wants that.
+        widen: look again on a larger tile when the object reaches over the tile's border, on a
+            smaller one when it is small and the model wants that, and on larger ones when the
+            model doubts its answer: of a large roof seen from near it may know only a part.
+            Without it only tiles that are encoded already are looked at: a preview.
 
     Raises:
         ConcordError: the prompt lies outside the image or where it has no data.
@@ -68,33 +66,28 @@ def answer(
     stay = previous.place if previous is not None else None
     place = place_of(prompt, width, height, tile, level, stay)
 
-    def ask(place, previous):
+    def ask(place, mask):
         return jobs.answered(
-            lambda: _ask(scene, composite, provider, number, prompt, place, previous, shape),
+            lambda: _ask(scene, composite, provider, number, prompt, place, previous, shape, mask),
             progress,
         )
 
-    found = ask(place, previous)
-    for _ in range(_WIDER if widen else 0):
-        if not (found and _is_cut_off(found[0], width, height)):
-            break
-        place = places.coarser(place, prompt.bounds, width, height, tile)
-        found = ask(place, None) or found
-    for _ in range(_CLOSER if widen and previous is None else 0):
-        if not (found and _is_small(found[0], provider)):
-            break
-        place = places.closer(found[0].place, prompt.bounds, width, height, tile)
-        if place == found[0].place or not place.holds(prompt.bounds, 0.02):
-            break
-        found = ask(place, None) or found
+    def ready(place):
+        return widen or places.is_encoded(scene, composite, provider, place)
+
+    view = looks.View(ask, ready, provider, prompt.bounds, width, height, tile)
+    found = looks.whole(view, ask(place, None))
+    if previous is None:
+        found = looks.trusted(view, looks.closer(view, found), place)
     return found
 
 
-def _ask(scene, composite, provider, number, prompt, place, previous, shape) -> list:
+def _ask(scene, composite, provider, number, prompt, place, previous, shape, mask) -> list:
     encoding, valid = places.encoding_at(scene, composite, provider, place)
     local = prompt.moved(place.window.col, place.window.row, *place.steps)
     if getattr(provider, "takes_masks", False):
-        local = replace(local, mask=_prior(scene.grid, place, previous, shape))
+        prior = _prior(scene.grid, place, previous, shape) if mask is None else mask
+        local = replace(local, mask=prior)
     return [
         Answer(
             number,
@@ -117,30 +110,6 @@ def _prior(grid: Grid, place: Place, previous: Answer | None, shape: dict | None
         return None
     mask = rasters.burn([(shape, 1)], place.grid(grid)).astype(bool)
     return mask if mask.any() else None
-
-
-def _is_cut_off(found: Answer, width: int, height: int) -> bool:
-    """True when a mask runs along a border of its tile that is no border of the scene."""
-    window, mask = found.place.window, found.mask
-    touched = 0
-    if window.col > 0:
-        touched += mask[:, 0].sum()
-    if window.row > 0:
-        touched += mask[0].sum()
-    if window.col + window.width < width:
-        touched += mask[:, -1].sum()
-    if window.row + window.height < height:
-        touched += mask[-1].sum()
-    return touched > _CUT * sum(mask.shape)
-
-
-def _is_small(found: Answer, provider) -> bool:
-    """True when a model that wants to look closer at small objects sees one."""
-    rows, cols = np.any(found.mask, axis=1).nonzero()[0], np.any(found.mask, axis=0).nonzero()[0]
-    if not rows.size:
-        return False
-    extent = max(rows[-1] - rows[0], cols[-1] - cols[0]) + 1
-    return bool(extent < getattr(provider, "closer", 0.0) * max(found.mask.shape))
 
 
 def outline(found: Answer, grid: Grid, grow: int = 0) -> list:

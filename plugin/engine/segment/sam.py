@@ -33,7 +33,7 @@ class SamPrompter:
 
     def __init__(self, pair: Pair, threads: int = 1):
         self.pair, self.id, self.tile = pair, pair.id, pair.preparation.size
-        self.closer = pair.preparation.closer
+        self.closer, self.doubt = pair.preparation.closer, pair.preparation.doubt
         self._threads = threads
         self._encoder = None  # opened when needed: a stored encoding needs the decoder only
         self._decoder = _open(pair.decoder, threads)
@@ -78,8 +78,12 @@ class SamPrompter:
         if how.scale != 1.0:
             scaled *= np.float32(how.scale)
         scaled = (scaled - np.float32(how.mean)) / np.float32(how.std)
-        square = np.zeros((how.size, how.size, 3), np.float32)
-        square[: scaled.shape[0], : scaled.shape[1]] = scaled  # padded after it was centred on 0
+        if how.fill is None:
+            square = scaled
+        else:
+            square = np.empty((how.size, how.size, 3), np.float32)
+            square[:] = np.float32(how.fill)
+            square[: scaled.shape[0], : scaled.shape[1]] = scaled  # padded once centred on 0
         if how.layout == "HWC":
             return square
         return square[None] if how.layout == "NHWC" else square.transpose(2, 0, 1)[None]
@@ -123,25 +127,42 @@ class SamPrompter:
             spots += [(left, top), (right, bottom)]
             labels += _BOX
         coords = np.array(spots, float).reshape(-1, 2) * ratio - 0.5  # the model adds 0.5 itself
-        if prompt.box is None:
+        if prompt.box is None and not self.pair.pads:
             coords, labels = np.vstack([coords, [0.0, 0.0]]), [*labels, _PADDING]
         coords, labels = coords[None], np.array([labels])
         if len(self._types[self.pair.points].shape) == 4:
-            coords, labels = coords[None], labels[None]
-        feed = {self.pair.points: coords, self.pair.labels: labels}
-        side = self.mask_side
-        feed["mask_input"] = np.zeros((1, 1, side, side))
+            coords, labels = self._as_query(coords[0], labels[0])
+        feed = {"mask_input": np.zeros((1, 1, self.mask_side, self.mask_side))}
         feed["has_mask_input"] = np.zeros(1)
-        if prompt.mask is not None and "mask_input" in self._types:
+        if prompt.mask is not None and self._own("mask_input"):
             feed["mask_input"] = self._mask_input(prompt.mask, shape)[None, None]
             feed["has_mask_input"] = np.ones(1)
         feed["orig_im_size"] = np.array([self.tile, self.tile])
-        return {name: value for name, value in feed.items() if name in self._types}
+        known = {own: feed[name] for own, name in self.pair.named}
+        return {self.pair.points: coords, self.pair.labels: labels, **known}
+
+    def _as_query(self, coords: np.ndarray, labels: np.ndarray) -> tuple:
+        """EfficientSAM's points: (1, 1 object, points, 2), of a fixed number in some exports."""
+        places = self._types[self.pair.points].shape[2]
+        if isinstance(places, int) and places > 0:
+            missing = places - len(coords)
+            if missing < 0:
+                raise ConcordError(
+                    f"{Path(self.pair.decoder).name} takes {places} points for an object at most; "
+                    "export it with a free number of points."
+                )
+            coords = np.vstack([coords, np.zeros((missing, 2))])
+            labels = np.concatenate([labels, np.full(missing, _PADDING)])
+        return coords[None, None], labels[None, None]
+
+    def _own(self, name: str) -> str:
+        """The decoder's own name of an input of the contract, empty when it has none."""
+        return next((own for own, known in self.pair.named if known == name), "")
 
     @property
     def mask_side(self) -> int:
         """Pixels along a side of the low-resolution masks."""
-        entry = self._types.get("mask_input")
+        entry = self._types.get(self._own("mask_input"))
         side = entry.shape[-1] if entry is not None else None
         return side if isinstance(side, int) and side > 0 else self.tile // 4
 
