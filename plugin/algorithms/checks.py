@@ -9,15 +9,18 @@ import re
 from qgis.core import (
     QgsMapLayer,
     QgsProcessing,
+    QgsProcessingFeatureSourceDefinition,
     QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFile,
+    QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
+    QgsProcessingParameters,
     QgsProperty,
 )
 
@@ -54,8 +57,16 @@ def parameter_problem(definition, value, context) -> str:
         if definition.layerType() == QgsProcessing.SourceType.TypeFile:
             return ""
         return _rasters_problem(items, context)
+    if isinstance(definition, QgsProcessingParameterNumber) and not _is_number(value):
+        return tr("{} is '{}'; give a number.").format(name, value)
+    if isinstance(definition, QgsProcessingParameterFeatureSource):
+        return _source_problem(definition, value, context)
     if definition.checkValueIsAcceptable(value, context):
         return ""
+    if isinstance(definition, QgsProcessingParameterMapLayer) and isinstance(
+        value, QgsProcessingFeatureSourceDefinition
+    ):
+        return ""  # the selected features of a layer where a raster may stand, too
     if isinstance(definition, QgsProcessingParameterNumber):
         return _number_problem(definition, value)
     if isinstance(definition, QgsProcessingParameterExtent):
@@ -66,8 +77,6 @@ def parameter_problem(definition, value, context) -> str:
     if isinstance(definition, QgsProcessingParameterFile) and definition.extension():
         wanted = definition.extension()
         return tr("{} is {}; choose a .{} file that exists.").format(name, value, wanted)
-    if isinstance(definition, QgsProcessingParameterFeatureSource):
-        return tr("{} cannot be opened ({}); choose a vector layer.").format(name, value)
     return tr("{} cannot be used ({}); see its help: {}.").format(name, value, title)
 
 
@@ -85,6 +94,29 @@ def _rasters_problem(items, context) -> str:
     except ConcordError as error:
         return str(error)
     return next((p for p in map(capture.raster_problem, paths) if p), "")
+
+
+def _is_number(value) -> bool:
+    """Whether a value can be a number; QGIS takes any text for an optional one's default."""
+    if not isinstance(value, str):
+        return True
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _source_problem(definition, value, context) -> str:
+    """A sentence for features that cannot be opened; QGIS takes any path, and no features then."""
+    name = definition.name()
+    if definition.checkValueIsAcceptable(value, context):
+        source = QgsProcessingParameters.parameterAsSource(definition, {name: value}, context)
+        if source is not None:
+            return ""
+    if isinstance(value, QgsProcessingFeatureSourceDefinition):
+        value = value.source.staticValue()
+    return tr("{} cannot be opened ({}); choose a vector layer.").format(name, value)
 
 
 def _number_problem(definition, value) -> str:

@@ -168,6 +168,8 @@ class RunModel(ConcordAlgorithm):
         }
         for verdict in report["verdicts"]:
             feedback.pushInfo(f"{verdict['level']}: {verdict['what']}: {verdict['detail']}")
+        if values["masked"] and report["classes"] and not report["labelled"]:
+            feedback.pushWarning(tr("The mask leaves no pixel of the image; the map is empty."))
         agreement = report["overlap_agreement"]
         if agreement is not None:
             feedback.pushInfo(f"Overlapping tiles agree on {agreement:.2%} of their pixels")

@@ -131,7 +131,7 @@ class SegmentPrompts(PromptableAlgorithm):
         return {"OUTPUT": identifier}
 
 
-def _number(attributes: dict, name: str, fallback: int) -> int:
+def _number(attributes: dict, name: str, fallback: int | None) -> int | None:
     """A whole number of a field; ``fallback`` when the field is absent or NULL."""
     value = attributes.get(name)
     if value is None or (isinstance(value, QVariant) and value.isNull()):
@@ -147,10 +147,17 @@ def _number(attributes: dict, name: str, fallback: int) -> int:
     raise ConcordError(f"The prompts' field {name} holds '{value}'{owner}; give a whole number.")
 
 
+def _objects(features) -> list:
+    """The object of every feature; those without a number come after the others, one by one."""
+    given = [_number(attributes, "object", None) for _, attributes in features]
+    last = max([number for number in given if number is not None], default=0)
+    return [last + i if number is None else number for i, number in enumerate(given, 1)]
+
+
 def _points(features) -> list:
     found = []
-    for i, (shape, attributes) in enumerate(features, 1):
-        number, label = _number(attributes, "object", i), _number(attributes, "label", 1)
+    for number, (shape, attributes) in zip(_objects(features), features):
+        label = _number(attributes, "label", 1)
         spots = shape["coordinates"]
         for x, y in [spots[:2]] if shape["type"] == "Point" else [s[:2] for s in spots]:
             found.append((number, x, y, label))
@@ -159,20 +166,18 @@ def _points(features) -> list:
 
 def _boxes(features) -> list:
     found = []
-    for i, (shape, attributes) in enumerate(features, 1):
+    for number, (shape, _) in zip(_objects(features), features):
         polygons = shape["coordinates"] if shape["type"] == "MultiPolygon" else [
             shape["coordinates"]
         ]  # fmt: skip
         xs, ys = zip(*[spot[:2] for polygon in polygons for spot in polygon[0]])
         box = (min(xs), min(ys), max(xs), max(ys))
-        found.append((_number(attributes, "object", i), box))
+        found.append((number, box))
     return found
 
 
 def _shapes(features) -> dict:
-    return {
-        _number(attributes, "object", i): shape for i, (shape, attributes) in enumerate(features, 1)
-    }
+    return {number: shape for number, (shape, _) in zip(_objects(features), features)}
 
 
 def _clicked(points, number: int) -> str:

@@ -150,8 +150,10 @@ class TrainClassifier(ConcordAlgorithm):
         }
 
     def _labels(self, parameters, context, image: str, taxonomy: str) -> dict:
-        value = parameters.get("LABELS")
+        value, chosen = parameters.get("LABELS"), None
         if isinstance(value, QgsProcessingFeatureSourceDefinition):
+            if value.selectedFeaturesOnly:
+                chosen = self.parameterAsSource(parameters, "LABELS", context)
             value = value.source.staticValue()
         layer = self.parameterAsLayer({**parameters, "LABELS": value}, "LABELS", context)
         if layer is None:
@@ -167,7 +169,8 @@ class TrainClassifier(ConcordAlgorithm):
             names = ", ".join(f.name() for f in layer.fields())
             raise ConcordError(f"{layer.name()} has no field {field}; it has {names}.")
         crs = capture.raster_crs(image)
-        found = capture.features_as_json(layer, crs, context, (field, "class_name"))
+        source = layer if chosen is None else chosen
+        found = capture.features_as_json(source, crs, context, (field, "class_name"))
         return {"raster": "", "taxonomy": taxonomy, "field": field, "shapes": tuple(found)}
 
     def compute(self, values, parameters, context, feedback, progress):

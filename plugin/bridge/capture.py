@@ -21,6 +21,7 @@ from qgis.core import (
 )
 
 from ..engine.errors import ConcordError
+from ..engine.files import is_dataset_name
 
 
 def split_list(value) -> list:
@@ -75,9 +76,10 @@ def raster_problem(path: str) -> str:
     """Why a path cannot be used as a raster, in one sentence, or ''."""
     if path.startswith("/vsi"):
         return ""
-    if not os.path.exists(path):
+    named = is_dataset_name(path)
+    if not named and not os.path.exists(path):
         return f"The raster {path} does not exist; check the path."
-    if os.path.isdir(path):
+    if not named and os.path.isdir(path):
         return f"{path} is a folder; choose a raster file in it."
     provider = _probe(path)
     if provider is None or not provider.isValid():

@@ -67,16 +67,25 @@ def points(source, field: str, date_field: str = "") -> tuple:
             raise ConcordError(f"The points have no field {wanted}; use one of {names}.")
     found = []
     for feature in source.getFeatures():
-        try:
-            code = int(feature[field])
-        except (TypeError, ValueError) as error:
+        code = _code(feature[field])
+        if code is None:
             raise ConcordError(
-                f"The point {feature.id()} has no class code in {field}; fill it in."
-            ) from error
+                f"The point {feature.id()} has no class code in {field} ({feature[field]}); give "
+                "a whole number."
+            )
         date = _day(feature[date_field], feature.id()) if date_field else ""
         for spot in feature.geometry().vertices():
             found.append((spot.x(), spot.y(), code, date))
     return found, crs_text(source.sourceCrs())
+
+
+def _code(value) -> int | None:
+    """A whole number, None when the value is empty, a fraction or a text."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return int(number) if number.is_integer() else None
 
 
 def _day(value, number: int) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from pathlib import Path
@@ -54,6 +55,19 @@ def atomic_file(target: str | Path):
         raise _explain(error, target, temporary) from error
     finally:
         _remove(temporary)
+
+
+def is_dataset_name(text: str) -> bool:
+    """Whether GDAL finds a raster by a name that is no path: a virtual file or a layer inside one.
+
+    Such as /vsizip/a.zip/b.tif, NETCDF:"a.nc":red or GPKG:a.gpkg:table; C:/a.tif is a path.
+    """
+    return text.startswith("/vsi") or re.match(r"[A-Za-z][A-Za-z0-9_]+:", text) is not None
+
+
+def absolute(name: str) -> str:
+    """A path as an absolute one; GDAL's names of what is no path stay."""
+    return name if is_dataset_name(name) else str(Path(name).resolve())
 
 
 def require_writable(target: str | Path) -> None:
@@ -117,7 +131,7 @@ def read_json(path: str | Path):
         ConcordError: the file is missing or is no JSON.
     """
     try:
-        with open(path, encoding="utf-8") as f:
+        with open(path, encoding="utf-8-sig") as f:  # Windows puts a byte order mark first
             return json.load(f)
     except OSError as error:
         raise ConcordError(f"{path} cannot be read; check that the file exists.") from error
@@ -125,10 +139,24 @@ def read_json(path: str | Path):
         raise ConcordError(f"{path} is not valid JSON; repair it or choose another.") from error
 
 
+def file_behind(name: str | Path) -> Path:
+    """The file that holds what one of GDAL's names stands for; a path is itself.
+
+    /vsizip/a.zip/b.tif is in a.zip, NETCDF:"a.nc":red in a.nc, GPKG:a.gpkg:table in a.gpkg.
+    """
+    text = str(name)
+    if not is_dataset_name(text):
+        return Path(text)
+    quoted = re.findall(r'"([^"]+)"', text)
+    inner = quoted[0] if quoted else re.sub(r"^(/vsi[a-z0-9_]+/|[A-Za-z0-9_]+:)", "", text)
+    places = [Path(inner), *Path(inner).parents, Path(inner.rpartition(":")[0] or inner)]
+    return next((place for place in places if place.is_file()), Path(text))
+
+
 def sha256(path: str | Path) -> str:
-    """Hexadecimal SHA-256 of a file, read in pieces."""
+    """Hexadecimal SHA-256 of a file, read in pieces; of the file that holds a layer of GDAL's."""
     digest = hashlib.sha256()
-    with open(path, "rb") as f:
+    with open(file_behind(path), "rb") as f:
         for block in iter(lambda: f.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()

@@ -162,3 +162,43 @@ def test_a_vector_layer_that_cannot_be_opened(refused, tmp_path):
     gone = str(tmp_path / "gone.gpkg")
     refused("segmentprompts", {"PROMPTS": gone}, "PROMPTS", "gone.gpkg")
     refused("runmodel", {"MASK": gone}, "MASK", "gone.gpkg")
+
+
+# --- optional wishes that cannot be met were left out silently
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name"),
+    [
+        ("runmodel", "MASK"), ("segmentprompts", "BOXES"), ("exportchips", "SPLIT_LAYER"),
+        ("exportchips", "REVIEW"),
+    ],
+)  # fmt: skip
+def test_an_optional_layer_that_is_not_there(refused, tmp_path, algorithm, name):
+    refused(algorithm, {name: str(tmp_path / "no such.gpkg")}, name, "no such.gpkg")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name"),
+    [("loadscene", "RESOLUTION"), ("exportchips", "CHIP_SIZE"), ("refinelabels", "MARGIN")],
+)
+def test_an_optional_number_that_is_none(refused, algorithm, name):
+    refused(algorithm, {name: "ten"}, name, "'ten'", "number")
+
+
+def test_a_file_of_another_kind_names_the_kind(refused, place):
+    refused("runmodel", {"CARD": place.image}, "CARD", ".json")
+
+
+@pytest.mark.parametrize("value", [1.5, "trees", None])
+def test_points_with_half_a_class(run_algorithm, place, value):
+    from qgis.core import QgsProcessingException
+
+    kind = "double" if isinstance(value, float) else "string"
+    geometry = QgsGeometry.fromPointXY(makers.xy(48, 32))
+    layer = makers.vector("Point", [(geometry, (value,))], fields=f"label:{kind}")
+    with pytest.raises(QgsProcessingException, match="no class code in label"):
+        run_algorithm("concord:pointchips", {
+            "POINTS": layer, "IMAGERY": place.image, "LICENCE": "CC0-1.0", "CHIP_SIZE": 8,
+            "OUTPUT": place.target("chips"),
+        })  # fmt: skip

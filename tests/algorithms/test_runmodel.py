@@ -200,3 +200,11 @@ def test_modelcard_drafts_what_is_missing(run_algorithm, place, tmp_path):
     assert not report["complete"] and report["level"] == "red"
     assert {"band names", "tile size", "halo"} <= set(report["missing"])
     assert report["draft"]["properties"]["mlm:hyperparameters"]["tile"] is None
+
+
+def test_a_mask_beside_the_image_gave_an_empty_map_without_a_word(run, run_algorithm):
+    run(MASK=makers.vector("Polygon", [(makers.box((500, 500, 9, 9)), (1, 1))]))
+    assert any(
+        kind == "warning" and "mask leaves no pixel" in text
+        for kind, text in run_algorithm.messages
+    )

@@ -167,3 +167,11 @@ def test_the_same_clicks_give_the_same_outlines(segment):
     assert [f.geometry().asWkt() for f in one.getFeatures()] == [
         f.geometry().asWkt() for f in two.getFeatures()
     ]
+
+
+def test_a_point_without_a_number_joined_the_object_that_had_its_place(segment):
+    spots = [(2, MIDDLE), (None, (10, 32))]
+    rows = [(QgsGeometry.fromPointXY(makers.xy(*spot)), (n, 1)) for n, spot in spots]
+    layer, _ = segment(makers.vector("Point", rows))
+    drawn = makers.drawn(layer)
+    assert set(drawn) == {2, 4} and drawn[2][32, 48] and not drawn[2][32, 10]

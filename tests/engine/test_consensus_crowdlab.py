@@ -64,3 +64,24 @@ def test_an_annotator_who_always_votes_one_class_does_no_harm():
     plain = aggregate.of_arrays(planes, (1, 2, 3), "majority")[0]
     assert (classes == truth).mean() >= (plain == truth).mean()
     assert result.confusion[2][:, 0].min() > 0.9
+
+
+def test_probabilities_in_another_order_were_taken_for_other_classes(files):
+    """Bands go by the classes' names; the order of the file does not matter."""
+    chances, turned = rasters.read(files["model"]), str(files["folder"] / "turned.tif")
+    names = {code: f"class {code}" for code in (1, 2, 3)}
+    rasters.write(turned, chances[::-1], PLACE, names=[f"Class {code}" for code in (3, 2, 1)])
+    outs = [str(files["folder"] / f"{name}.tif") for name in "ab"]
+    for out, model in zip(outs, (files["model"], turned)):
+        _, scheme = run.combine(files["people"], out, method="crowdlab", model=model)
+    assert scheme.names == names
+    assert np.array_equal(*(rasters.read(out) for out in outs))
+
+
+def test_a_model_of_another_place_was_silent_everywhere(files):
+    away = grid.Grid("EPSG:32632", (10.0, 0.0, 9e5, 0.0, -10.0, 54e5), 60, 50)
+    path, out = str(files["folder"] / "away.tif"), files["folder"] / "out.tif"
+    rasters.write(path, rasters.read(files["model"]), away)
+    with pytest.raises(ConcordError, match="away.tif does not overlap"):
+        run.combine(files["people"], str(out), method="crowdlab", model=path)
+    assert not out.exists()

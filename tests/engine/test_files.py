@@ -137,3 +137,9 @@ def test_hash_is_that_of_the_whole_file(tmp_path):
     first = files.sha256(path)
     path.write_bytes(path.read_bytes()[:-1] + b"L")
     assert files.sha256(path) != first
+
+
+def test_json_that_windows_saved_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "scheme.json"
+    path.write_text('{"id": "ü"}', encoding="utf-8-sig")
+    assert files.read_json(path) == {"id": "ü"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -136,3 +138,32 @@ def test_both_run_as_algorithms(run_algorithm, shares, three, tmp_path):
     run_algorithm("concord:clusterextent", {"INPUT": three[0], "CLUSTERS": 3, "OUTPUT": out})
     assert set(np.unique(rasters.read(out))) == {0, 1, 2, 3}
     run_algorithm.context = None
+
+
+def test_a_raster_that_lies_elsewhere_was_left_out_silently(shares, tmp_path):
+    far = str(tmp_path / "far.tif")
+    there = replace(GRID, transform=(10.0, 0.0, 9e5, 0.0, -10.0, 5e6))
+    rasters.write(far, rasters.read(shares("1.tif", 1)), there, names=list("abc"))
+    with pytest.raises(ConcordError, match="far.tif does not overlap"):
+        combine.combine([str(tmp_path / "1.tif"), far], str(tmp_path / "o.tif"))
+    assert not (tmp_path / "o.tif").exists()
+
+
+def test_percent_beside_shares_had_a_hundred_times_the_weight(shares, tmp_path):
+    percent = str(tmp_path / "percent.tif")
+    values = (rasters.read(shares("1.tif", 1)) * 100).astype(np.uint8)
+    rasters.write(percent, values, GRID, names=list("abc"))
+    with pytest.raises(ConcordError, match="percent.tif holds whole numbers"):
+        combine.combine([shares("2.tif", 2), percent], str(tmp_path / "o.tif"))
+
+
+def test_a_class_with_no_percent_was_no_data(tmp_path):
+    planes = np.zeros((2, GRID.height, GRID.width), np.uint8)
+    planes[0] = 100
+    planes[:, :3] = 0
+    paths = [str(tmp_path / f"{name}.tif") for name in "xy"]
+    for path in paths:
+        rasters.write(path, planes, GRID, names=["a", "b"], nodata=0)
+    combine.combine(paths, str(tmp_path / "o.tif"))
+    found = rasters.read(tmp_path / "o.tif")[0]
+    assert (found[:3] == 0).all() and (found[3:] == 1).all()

@@ -87,3 +87,25 @@ def test_bad_input_is_one_sentence(run_algorithm, land, tmp_path, changes, words
     said = [str(raised.value), *(text for _, text in run_algorithm.messages)]
     assert any(re.search(words, text) for text in said), said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_selected_polygons_teach(run_algorithm, land, tmp_path):
+    """The definition that QGIS makes of a layer with a selection was refused."""
+    from qgis.core import QgsProcessingFeatureSourceDefinition, QgsProject, QgsVectorLayer
+
+    image, labels, _ = land
+    layer = QgsVectorLayer(labels, "labels", "ogr")
+    QgsProject.instance().addMapLayer(layer)
+    codes = sorted({feature["class"] for feature in layer.getFeatures()})[:2]
+    layer.selectByExpression(f'"class" in ({codes[0]}, {codes[1]})')
+    report = tmp_path / "report.html"
+    try:
+        run_algorithm("concord:trainclassifier", {
+            "INPUT": [image], "LABELS": QgsProcessingFeatureSourceDefinition(layer.id(), True),
+            "OUTPUT": str(tmp_path / "m.onnx"), "REPORT": str(report), "SAMPLES": 300,
+            "WINDOWS": "none", "DERIVED": "none", "TREES": 5,
+        })  # fmt: skip
+    finally:
+        QgsProject.instance().removeMapLayer(layer.id())
+    values = json.loads(report.with_suffix(".json").read_text())
+    assert [c["code"] for c in values["classes"]] == codes

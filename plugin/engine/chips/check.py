@@ -262,8 +262,11 @@ def _counts(root: Path, chips: list, manifest: dict) -> list:
     index = root / "index.csv"
     if not index.is_file():
         return findings
-    with open(index, encoding="utf-8", newline="") as f:
-        rows = {row.get("id"): row.get("split") for row in csv.DictReader(f)}
+    try:
+        with open(index, encoding="utf-8", newline="") as f:
+            rows = {row.get("id"): row.get("split") for row in csv.DictReader(f)}
+    except (ValueError, csv.Error) as error:  # saved by a spreadsheet in another encoding
+        return [*findings, Finding("counts", "index.csv", f"cannot be read ({error})")]
     if len(rows) != len(chips):
         detail = f"{len(rows)} rows for {len(chips)} chips"
         findings.append(Finding("counts", "index.csv", detail))

@@ -87,11 +87,24 @@ def posterior(votes: np.ndarray, probabilities: np.ndarray, weights: Weights) ->
 
 
 class Model:
-    """Class probabilities of a raster: one band per class, in the order of the class codes."""
+    """Class probabilities of a raster: one band per class.
 
-    def __init__(self, path: str, grid, classes: int):
+    Bands that are named like the classes are taken by name, others in the order of the codes.
+
+    Args:
+        names: the classes' names in the order of their codes.
+    """
+
+    def __init__(self, path: str, grid, names: list):
+        info = rasters.require_crs(rasters.info(path))
+        grid.window_of(rasters.bounds_on(grid, info.grid.bounds, info.grid.crs, path), path)
+        bands, classes = len(info.bands), len(names)
+        called = [name.strip().casefold() for name in info.names]
+        wanted = [name.strip().casefold() for name in names]
+        self._indexes = list(range(1, bands + 1))
+        if sorted(called) == sorted(wanted) and len(set(called)) == classes:
+            self._indexes = [called.index(name) + 1 for name in wanted]
         self._raster = rasters.Raster(path, grid, "nearest")
-        bands = len(rasters.info(path).bands)
         if bands != classes:
             self._raster.close()
             raise ConcordError(
@@ -101,7 +114,7 @@ class Model:
 
     def read(self, window) -> np.ndarray:
         """(classes, rows, cols) summing to 1; 0 where the model says nothing."""
-        raw = np.nan_to_num(self._raster.read(window).astype(np.float32), nan=0.0)
+        raw = np.nan_to_num(self._raster.read(window, self._indexes).astype(np.float32), nan=0.0)
         raw = np.maximum(raw, 0)
         total = raw.sum(axis=0)
         return np.divide(raw, total, out=np.zeros_like(raw), where=total > 0)
@@ -133,11 +146,12 @@ def count(ballot, model: Model, progress: Progress) -> Patterns:
 
 
 class Opinion:
-    """The model beside the people, decided pixel by pixel."""
+    """The model beside the people, decided pixel by pixel; ``names`` are {code: class name}."""
 
-    def __init__(self, ballot, path: str, progress: Progress):
+    def __init__(self, ballot, path: str, names: dict, progress: Progress):
         self._ballot = ballot
-        self._model = Model(path, ballot.grid, len(ballot.codes))
+        called = [names.get(int(code), "") for code in ballot.codes]
+        self._model = Model(path, ballot.grid, called)
         try:
             self.weights = weigh(count(ballot, self._model, progress))
         except BaseException:

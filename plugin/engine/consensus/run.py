@@ -116,7 +116,7 @@ def combine(
             opinion = None
             if method == "crowdlab":
                 opinion = stack.enter_context(
-                    crowdlab.Opinion(ballot, model, progress.part(45, 60))
+                    crowdlab.Opinion(ballot, model, scheme.names, progress.part(45, 60))
                 )
             where = (output, agreement, scheme, settled, opinion)
             _write(ballot, numbers, result, where, progress.part(60, 100))

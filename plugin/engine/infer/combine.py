@@ -68,6 +68,7 @@ def combine(paths, output: str | None, disagreement: str | None = None, weights=
     names = _names(infos)
     table = weights_of(list(weights), len(paths), len(names))
     grid = infos[0].grid
+    _require_alike(infos)
     scheme = _scheme(infos[0], names)
     with contextlib.ExitStack() as stack:
         sources = []
@@ -98,6 +99,21 @@ def combine(paths, output: str | None, disagreement: str | None = None, weights=
             {"code": c.code, "name": c.name, "pixels": int(counts[c.code])} for c in scheme.classes
         ],
     }
+
+
+def _require_alike(infos) -> None:
+    """Refuse rasters that lie elsewhere, or whole numbers beside shares from 0 to 1."""
+    first = infos[0]
+    for info in infos[1:]:
+        bounds = rasters.bounds_on(first.grid, info.grid.bounds, info.grid.crs, info.path)
+        first.grid.window_of(bounds, info.path)
+        whole = [i.bands[0].dtype.startswith(("int", "uint")) for i in (first, info)]
+        if whole[0] != whole[1]:
+            percent, share = (first, info) if whole[0] else (info, first)
+            raise ConcordError(
+                f"{percent.path} holds whole numbers and {share.path} shares; bring the "
+                "probabilities on one scale first."
+            )
 
 
 def _names(infos) -> list:
@@ -151,7 +167,7 @@ def _fused(sources, names, window: Window) -> tuple:
         nodata = source.raster.info.bands[0].nodata
         good = np.isfinite(planes).all(axis=0)
         if nodata is not None and np.isfinite(nodata):
-            good &= (planes != nodata).all(axis=0)
+            good &= (planes != nodata).any(axis=0)  # one class may well have 0 percent
         planes = np.where(good, planes, 0)
         row = source.weights[:, None, None] * good
         total += planes * row

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from xml.sax.saxutils import escape
+
+from ..files import absolute
 
 
 def computed_xml(dataset, function: str, nodata: float | None) -> str:
@@ -12,7 +13,7 @@ def computed_xml(dataset, function: str, nodata: float | None) -> str:
     ``nodata`` counts where the dataset itself does not say; it becomes NaN.
     """
     transform = ", ".join(repr(value) for value in dataset.transform.to_gdal())
-    name = dataset.name if dataset.name.startswith("/vsi") else str(Path(dataset.name).resolve())
+    name = absolute(dataset.name)
     size = f'xSize="{dataset.width}" ySize="{dataset.height}"'
     parts = [
         f'<VRTDataset rasterXSize="{dataset.width}" rasterYSize="{dataset.height}">',

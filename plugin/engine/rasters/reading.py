@@ -16,6 +16,7 @@ from rasterio.vrt import WarpedVRT
 
 from .. import attributes
 from ..errors import ConcordError
+from ..files import is_dataset_name
 from ..grid import Grid, Window
 from . import wavelengths
 from .computed import computed_xml
@@ -73,7 +74,7 @@ def _grid_of(dataset) -> Grid:
 
 
 def open_dataset(path: str | Path):
-    if not str(path).startswith("/vsi") and not Path(path).exists():
+    if not is_dataset_name(str(path)) and not Path(path).exists():
         raise ConcordError(f"The raster {path} does not exist; check the path.")
     try:
         with warnings.catch_warnings():  # a missing CRS gets a sentence of its own

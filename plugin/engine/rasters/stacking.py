@@ -12,7 +12,7 @@ import rasterio
 import rasterio.shutil
 
 from ..errors import ConcordError
-from ..files import write_text
+from ..files import absolute, write_text
 from ..grid import Grid
 from .environment import in_environment, wkt
 from .reading import Raster
@@ -82,8 +82,8 @@ def _source(band: StackBand, grid: Grid) -> tuple:
         if raster.is_resampled:
             return _warped_xml(raster), "nan"
     if band.nodata is None:
-        return str(Path(band.path).resolve()), ""
-    return str(Path(band.path).resolve()), repr(float(band.nodata))
+        return absolute(band.path), ""
+    return absolute(band.path), repr(float(band.nodata))
 
 
 def _warped_xml(raster: Raster) -> str:
@@ -92,7 +92,7 @@ def _warped_xml(raster: Raster) -> str:
         place = Path(folder) / "warped.vrt"
         rasterio.shutil.copy(raster.virtual, place, driver="VRT")
         text = place.read_text(encoding="utf-8")
-    source = escape(str(Path(raster.path).resolve()))
+    source = escape(absolute(raster.path))
     text, changed = re.subn(
         r"<SourceDataset relativeToVRT=\"[01]\"[^>]*>[^<]*</SourceDataset>",
         lambda _match: f'<SourceDataset relativeToVRT="0">{source}</SourceDataset>',

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from .. import dates
+from ..files import is_dataset_name
 from . import landsat, vendors
 from .product import Product, one, stamp, text_of
 
@@ -35,9 +36,9 @@ _COLLECTIONS = (
 
 def product_of(path: str | Path) -> Product | None:
     """The product that a raster belongs to, None when nothing beside it says so."""
-    path = Path(path)
-    if str(path).startswith("/vsi"):
+    if is_dataset_name(str(path)):
         return None
+    path = Path(path)
     for level, folder in enumerate([path.parent, *path.parents[1:5]]):
         for candidate in _metadata_in(folder, level):
             if candidate.name.startswith("MTD_MSIL"):

@@ -69,7 +69,7 @@ def date_of(path: str) -> str:
 
 def _file(entry: Dated, path: str) -> str:
     """Put a file where it belongs; the reason when it is left out."""
-    if Path(path).stat().st_size == 0:
+    if Path(path).is_file() and Path(path).stat().st_size == 0:
         return "the file is empty (0 bytes)"
     try:
         info = rasters.info(path)

@@ -212,3 +212,11 @@ def test_a_damaged_manifest_never_escapes_as_a_raw_error(chip_set, damage):
         assert not check.check(str(chip_set))["passed"]
     except ConcordError as error:
         assert "manifest" in str(error)
+
+
+def test_an_index_saved_in_another_encoding_ended_in_a_traceback(chip_set):
+    index = chip_set / "index.csv"
+    index.write_text(index.read_text(encoding="utf-8"), encoding="utf-16")
+    report = check.check(str(chip_set))
+    details = {f["detail"] for f in report["findings"] if f["file"] == "index.csv"}
+    assert not report["passed"] and any("cannot be read" in detail for detail in details)
