@@ -15,10 +15,8 @@ def offered() -> list:
 def good_for(model: str) -> str:
     """One line on what a model of the list is for; empty for the user's own."""
     return {
-        bundled.REGIONS: tr(
-            "For one click on what has a plain, sharp edge: ponds, even fields, plain roofs."
-        ),
+        bundled.REGIONS: tr("For what has a plain, sharp edge, such as a pond; needs no model."),
         bundled.NETWORK: tr(
-            "For boxes round roofs, and for outlines that you correct with several clicks."
+            "For roofs, ponds and fields by a click or a box; a second click corrects."
         ),
     }.get(model, "")

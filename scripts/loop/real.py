@@ -106,13 +106,14 @@ def _prompts(steps, out: Path, loop: Loop, scene: str, hand: str) -> None:
     files.write_json(prompts, {"type": "FeatureCollection", "features": features})
     rasters.write(objects, numbers, info.grid, nodata=0)
     _, seconds = steps.run(
-        "segmentprompts", IMAGE=scene, PROMPTS=str(prompts), BANDS="swir16;nir;green",
+        "segmentprompts", IMAGE=scene, PROMPTS=str(prompts), MODEL="concord-prompt",
+        BANDS="swir16;nir;green",
         OUTPUT=str(out / "maps" / "prompted.gpkg"),
     )  # fmt: skip
     found = measure.outlines(str(out / "maps" / "prompted.gpkg"), str(objects))
     loop.figures["prompt_iou"] = measure.mean(found.values())
     figure = f"mean IoU {loop.figures['prompt_iou']:.2f} over {len(found)} water bodies, 1 click"
-    steps.tell("Segment prompts (regions, no model)", "segmentprompts", seconds, figure)
+    steps.tell("Segment prompts (concord-prompt)", "segmentprompts", seconds, figure)
 
 
 def _dynamic_world(steps, out, loop, data: Path, scene: str, hand: str) -> str:

@@ -46,13 +46,13 @@ def _scene(steps, out: Path, size: int) -> tuple:
 
 def _prompts(steps, out: Path, loop: Loop, paths: dict, scene: str) -> None:
     _, seconds = steps.run(
-        "segmentprompts", IMAGE=scene, PROMPTS=paths["prompts"],
+        "segmentprompts", IMAGE=scene, PROMPTS=paths["prompts"], MODEL="concord-prompt",
         OUTPUT=str(out / "maps" / "prompted.gpkg"),
     )  # fmt: skip
     found = measure.outlines(str(out / "maps" / "prompted.gpkg"), paths["objects"])
     loop.figures["prompt_iou"] = measure.mean(found.values())
     figure = f"mean IoU {loop.figures['prompt_iou']:.2f} over {len(found)} objects"
-    steps.tell("Segment prompts (regions, no model)", "segmentprompts", seconds, figure)
+    steps.tell("Segment prompts (concord-prompt)", "segmentprompts", seconds, figure)
 
 
 def _model(steps, out: Path, loop: Loop, paths: dict, scene: str) -> None:

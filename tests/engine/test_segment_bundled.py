@@ -153,8 +153,8 @@ def test_a_click_off_takes_away(picture):
 
 
 def test_both_are_offered_and_found_by_their_ids():
-    assert bundled.offered() == ["regions", "concord-prompt"]
-    assert predict.provider_of("").id == "regions"
+    assert bundled.offered() == ["concord-prompt", "regions"]
+    assert predict.provider_of("").id.startswith("concord-prompt-")
     assert predict.provider_of("concord-prompt").id.startswith("concord-prompt-")
     found = pair.find(str(FOLDER))
     assert found.title == "concord-prompt" and found.preparation.size == 512

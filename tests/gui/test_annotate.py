@@ -82,10 +82,10 @@ def test_needs_come_one_after_the_other(open_panel, image, tmp_path):
 
 
 def test_the_bundled_network_answers_the_first_click_without_set_up(panel, qtbot, messages):
-    panel.model.combo.setCurrentIndex(1)
-    assert panel.model.value() == "concord-prompt" and panel.model.combo.itemData(0) == "regions"
+    panel.model.combo.setCurrentIndex(0)
+    assert panel.model.value() == "concord-prompt"
     lines = [label.text() for label in panel.findChildren(QLabel)]
-    assert any("For boxes round roofs" in line for line in lines)
+    assert any("For roofs, ponds and fields" in line for line in lines)
     panel.start_button.click()
     panel.session.add_point(INSIDE, 1)
     settle(panel, qtbot)
@@ -94,7 +94,7 @@ def test_the_bundled_network_answers_the_first_click_without_set_up(panel, qtbot
 
 
 def test_a_model_of_the_users_own_has_no_line_of_ours(panel, tmp_path):
-    line = next(x for x in panel.findChildren(QLabel) if x.text().startswith("For one click"))
+    line = next(x for x in panel.findChildren(QLabel) if x.text().startswith("For what has a plain"))
     (tmp_path / "own").mkdir()
     panel.model.add(str(tmp_path / "own"))
     assert line.isHidden() and not line.text()

@@ -25,6 +25,7 @@ def panel(open_panel, image, tmp_path):
     panel.make_label_layer(str(tmp_path / "labels.gpkg"))
     panel.classes.schemes.reload("concord-sample")
     panel.image.setLayer(image)
+    panel.model.reload("regions")  # its outlines are exact on these squares
     return panel
 
 

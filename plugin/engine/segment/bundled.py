@@ -11,14 +11,13 @@ NETWORK, REGIONS = "concord-prompt", "regions"
 
 
 def offered() -> list:
-    """The ids that can be used here, the best first click first; the network with onnxruntime.
+    """The ids that can be used here, the better one first; the network with onnxruntime.
 
-    Regions come first as long as their first click is the better one on held-out buildings and
-    ponds (models/concord-prompt/card.md); the network is the better one from a box and when it
-    is corrected.
+    The network is better after any number of clicks on held-out buildings and floods, on ponds
+    after corrections (models/concord-prompt/card.md).
     """
     usable = folder(NETWORK) is not None and not packages.missing("onnxruntime")
-    return [REGIONS, NETWORK] if usable else [REGIONS]
+    return [NETWORK, REGIONS] if usable else [REGIONS]
 
 
 def default() -> str:
