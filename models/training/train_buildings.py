@@ -43,9 +43,9 @@ class Phase:
 
 # First roofs of every colour, then nearer to what pictures are like.
 PHASES = (
-    Phase(250, roof_views.Views(192, (0.28, 0.8), light=0.8, recolour=0.4, paste=0.3, hue=0.2,
+    Phase(300, roof_views.Views(192, (0.28, 0.8), light=0.8, recolour=0.4, paste=0.3, hue=0.2,
                                 ground_hue=0.1, generated=0.15)),
-    Phase(900, roof_views.Views(192, (0.25, 0.7), light=0.4, recolour=0.12, paste=0.15, hue=0.0,
+    Phase(1500, roof_views.Views(192, (0.25, 0.7), light=0.4, recolour=0.12, paste=0.15, hue=0.0,
                                 ground_hue=0.0, generated=0.04, swap=0.03, grey=0.02)),
 )  # fmt: skip
 JUDGED = 2  # figures are at 0.15 m: every second pixel of the mosaic
