@@ -94,7 +94,8 @@ def test_the_bundled_network_answers_the_first_click_without_set_up(panel, qtbot
 
 
 def test_a_model_of_the_users_own_has_no_line_of_ours(panel, tmp_path):
-    line = next(x for x in panel.findChildren(QLabel) if x.text().startswith("For what has a plain"))
+    texts = panel.findChildren(QLabel)
+    line = next(label for label in texts if label.text().startswith("For what has a plain"))
     (tmp_path / "own").mkdir()
     panel.model.add(str(tmp_path / "own"))
     assert line.isHidden() and not line.text()
