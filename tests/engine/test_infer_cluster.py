@@ -104,6 +104,24 @@ def test_a_cancel_answers_at_once(tmp_path, image, cluster):  # noqa: F811
     assert not (tmp_path / "o.tif").exists()
 
 
+@pytest.mark.parametrize("round_", range(4))
+def test_a_client_that_was_left_kept_every_later_run_waiting(cluster, round_):
+    """distributed calls back in one thread a process; a closed client's answer blocked it."""
+    import distributed
+
+    from concord.plugin.engine.infer.cluster import _Answer, _leave
+
+    left = distributed.Client(cluster[0], timeout="10s", set_as_default=False)
+    slow = [left.submit(time.sleep, 0.05 * k, pure=False) for k in range(6)]
+    answers = [_Answer(left, future) for future in slow]
+    answers[round_].wait(5)
+    _leave(left, slow)
+    again = distributed.Client(cluster[0], timeout="10s", set_as_default=False)
+    answer = _Answer(again, again.submit(pow, 2, 3, pure=False))
+    assert answer.wait(30) and answer.result() == 8
+    again.close()
+
+
 def test_an_error_of_a_worker_is_the_same_sentence(tmp_path, image, cluster):  # noqa: F811
     item = item_of()
     item["properties"]["mlm:output"][0]["classification:classes"].pop()

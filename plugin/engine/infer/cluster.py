@@ -5,6 +5,7 @@ The workers need numpy, onnxruntime, rasterio and scipy, and see the images unde
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import io
@@ -13,6 +14,7 @@ import threading
 import time
 import zipfile
 from collections import deque
+from concurrent.futures import wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,7 +120,7 @@ def run_ordered(address: str, work, tiles, progress: Progress):
         threads = jobs.answered(lambda: _threads(client, address), progress)
         ahead = max(2, _AHEAD * threads)
         for tile in tiles:
-            under_way.append(_Answer(submit(tile)))
+            under_way.append(_Answer(client, submit(tile)))
             if len(under_way) >= ahead:
                 yield _opened(_wait(client, under_way.popleft(), progress), work)
         while under_way:
@@ -131,28 +133,24 @@ class _Answer:
     """A tile's answer, fetched from its worker as soon as it is there.
 
     Waiting on the future itself with a time-out, again and again, costs time, and when a time-out
-    meets the answer distributed (2024.8) raises an UnboundLocalError of its own.
+    meets the answer distributed (2024.8) raises an UnboundLocalError of its own. Its callbacks
+    share one thread a process, which one answer of a client that was left would block for ever;
+    so the client's own loop fetches, and what is pending ends with it.
     """
 
-    def __init__(self, future):
-        self.future, self._there = future, threading.Event()
-        self._value, self._error = None, None
-        future.add_done_callback(self._fetch)
-
-    def _fetch(self, future) -> None:
-        try:
-            self._value = future.result()
-        except BaseException as error:  # handed to the thread that waits
-            self._error = error
-        self._there.set()
+    def __init__(self, client, future):
+        self.future = future
+        self._value = asyncio.run_coroutine_threadsafe(_fetched(future), client.loop.asyncio_loop)
 
     def wait(self, seconds: float) -> bool:
-        return self._there.wait(seconds)
+        return bool(wait([self._value], seconds).done)
 
     def result(self):
-        if self._error is not None:
-            raise self._error
-        return self._value
+        return self._value.result()
+
+
+async def _fetched(future):
+    return await future
 
 
 def _reached(address: str, progress: Progress):
