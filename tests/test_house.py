@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import house
@@ -9,6 +10,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "plugin").rglob("*.py"))
+TOP = {
+    ".ci", ".gitattributes", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md",
+    "__init__.py", "metadata.txt", "models", "plugin", "pyproject.toml", "requirements-dev.txt",
+    "requirements-oracles.txt", "requirements-train.txt", "requirements.txt", "resources",
+    "scripts", "tests",
+}  # fmt: skip
 
 PLANTED = [
     ("plugin/engine/x.py", "from qgis.core import QgsProject", "the engine imports qgis.core"),
@@ -75,3 +82,14 @@ def test_the_package_file_holds_class_factory_and_nothing_else():
     kinds = [type(node).__name__ for node in tree.body]
     assert kinds == ["Expr", "FunctionDef"]
     assert tree.body[1].name == "classFactory"
+
+
+def test_the_results_of_a_run_by_hand_were_committed():
+    """912 files of out2/, some cut from the shared data, once came along with `git add -A`."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    tracked = [name for name in listed.stdout.decode().split("\0") if name]
+    assert {name.split("/")[0] for name in tracked} <= TOP
+    data = (".tif", ".tiff", ".jp2", ".gpkg", ".shp", ".npz", ".npy", ".parquet", ".qgz", ".zip")
+    assert [name for name in tracked if name.lower().endswith(data)] == []

@@ -61,11 +61,13 @@ def test_the_slider_uncovers_the_map_before(two_maps, canvas, qtbot):
 
 def test_a_map_that_was_taken_away_is_not_drawn(two_maps, canvas, qtbot):
     before, after = two_maps
+    canvas.setLayers([after])
+    canvas.setExtent(QgsRectangle(LEFT, TOP - SIDE * 10, LEFT + SIDE * 10, TOP))
     shown = ReviewMap(canvas)
     shown.choose(before, after)
     shown.swipe(0.4)
+    qtbot.waitUntil(lambda: shades(canvas) == [0, 255], timeout=5000)
     QgsProject.instance().removeMapLayer(before)
-    canvas.setExtent(QgsRectangle(LEFT, TOP - 100, LEFT + 100, TOP))
     shown.swipe(0.6)
-    qtbot.wait(200)
+    qtbot.waitUntil(lambda: shades(canvas) == [255, 255], timeout=5000)
     shown.release()
