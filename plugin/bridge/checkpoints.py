@@ -148,8 +148,17 @@ class CheckpointExport(QObject):
         """Put the checked pair where models are looked for; what went wrong, or nothing."""
         try:
             self._folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._making.replace(self._folder)
+            earlier = self._making.with_name(self._making.name + ".earlier")
+            shutil.rmtree(earlier, ignore_errors=True)
+            if self._folder.exists():
+                self._folder.replace(earlier)
+            try:
+                self._making.replace(self._folder)
+            except OSError:
+                if earlier.exists():
+                    earlier.replace(self._folder)
+                raise
+            shutil.rmtree(earlier, ignore_errors=True)
         except OSError as error:
             return tr(
                 "{folder} cannot be written ({why}); free it or choose another profile."

@@ -55,7 +55,22 @@ class PromptSession(PromptAnswers):
         return self.prompts.empty
 
     def add_point(self, point: QgsPointXY, label: int) -> None:
-        self._add("point", (QgsPointXY(point), int(label)))
+        if self._beyond(point):
+            self.failed.emit(tr("There is no image here; click on the image."))
+        else:
+            self._add("point", (QgsPointXY(point), int(label)))
+
+    def _beyond(self, point: QgsPointXY) -> bool:
+        """True off the image: such a point would spoil the object for every next click."""
+        if not self.settings:
+            return False
+        image = self.settings["IMAGE"]
+        map_settings = self.canvas.mapSettings()
+        try:
+            there = map_settings.mapToLayerCoordinates(image, point)
+        except QgsCsException:
+            return False  # told when it is asked
+        return not image.extent().buffered(image.rasterUnitsPerPixelX()).contains(there)
 
     def add_stroke(self, points: list) -> None:
         """Several points of the object at once; one undo takes them back."""

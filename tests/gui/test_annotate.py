@@ -101,6 +101,15 @@ def test_a_model_of_the_users_own_has_no_line_of_ours(panel, tmp_path):
     assert line.isHidden() and not line.text()
 
 
+def test_a_click_beside_the_image_stayed_part_of_the_object(prompting, qtbot):
+    session = prompting.session
+    session.add_point(QgsPointXY(LEFT - 500, TOP + 500), 1)
+    assert session.empty and "click on the image" in prompting.status.text()
+    session.add_point(INSIDE, 1)
+    settle(prompting, qtbot)
+    assert len(session.points) == 1 and session.chosen is not None
+
+
 def test_click_proposes_and_enter_accepts(prompting, qtbot, messages):
     panel, canvas = prompting, prompting._canvas
     QTest.mouseClick(canvas.viewport(), Qt.MouseButton.LeftButton, NONE, pixel(canvas, INSIDE))
