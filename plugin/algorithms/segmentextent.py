@@ -24,8 +24,8 @@ class SegmentExtent(PromptableAlgorithm):
     HELP = (
         "Cuts an extent into regions. With regions, image segments; with a promptable model, its "
         "masks from prompts at the segments, the more confident one where two overlap, and "
-        "segments for the rest. Without EXTENT the whole image. A region is one feature, also where "
-        "its pixels meet only at corners."
+        "segments for the rest. Without EXTENT the whole image. A region is one feature, "
+        "also where its pixels meet only at corners."
     )
 
     def define(self):
