@@ -35,6 +35,7 @@ class LoadScene(ConcordAlgorithm):
     ID = "loadscene"
     TITLE = "Build a scene"
     GROUP = ("scene", "Scene")
+    UNASKED = {"OUTPUT": ".tif"}
     HELP = (
         "Brings rasters of one place on one grid. Bands are recognised from product and file "
         "metadata and file names, named by STAC common names and scaled to physical units "
@@ -83,7 +84,7 @@ class LoadScene(ConcordAlgorithm):
             "Measure by phase correlation how far sensors lie apart, and warn above half a pixel.",
         )
         add_corrections(self)
-        self.add_raster_output("OUTPUT", "Scene")
+        self.add_raster_output("OUTPUT", "Scene", main=True)
         self.add_report("Report (JSON)", "json")
 
     def capture(self, parameters, context):
@@ -107,7 +108,7 @@ class LoadScene(ConcordAlgorithm):
         }
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import corrections, files, load
+        from ..engine import corrections, load
 
         wish = load.wish_of(values["grid"], values["resolution"], values["crs"], values["extent"])
         report = load.load_scene(
@@ -123,7 +124,4 @@ class LoadScene(ConcordAlgorithm):
         for warning in report["warnings"]:
             feedback.pushInfo(warning)
         results = {"OUTPUT": values["output"]}
-        if values["report"]:
-            files.write_json(values["report"], report)
-            results["REPORT"] = values["report"]
-        return results
+        return {**results, **self.told(values["report"], report)}

@@ -18,6 +18,7 @@ class RecogniseFiles(ConcordAlgorithm):
     ID = "recognisefiles"
     TITLE = "Recognise files"
     GROUP = ("scene", "Scene")
+    ANSWERS = True
     HELP = (
         "Says of every file which sensor, date and bands it would bring into a scene and why, and "
         "which files would be left out. No pixel is read."
@@ -47,7 +48,7 @@ class RecogniseFiles(ConcordAlgorithm):
         }
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import corrections, files, load
+        from ..engine import corrections, load
 
         corrected = corrections.parse(values["corrections"])
         found = load.look(values["inputs"], values["sensor"], corrected)
@@ -56,7 +57,4 @@ class RecogniseFiles(ConcordAlgorithm):
             feedback.pushInfo(f"{entry['file']}: {entry['title']}, {bands} ({entry['reason']})")
         for entry in found["skipped"]:
             feedback.pushInfo(f"{entry['file']}: left out, {entry['reason']}")
-        if not values["report"]:
-            return {}
-        files.write_json(values["report"], found)
-        return {"REPORT": values["report"]}
+        return self.told(values["report"], found)

@@ -39,7 +39,7 @@ class SegmentExtent(PromptableAlgorithm):
             ),
             "In map units squared of the image; smaller regions join a neighbour.",
         )  # fmt: skip
-        self.add_raster_output("OUTPUT", "Regions", optional=True)
+        self.add_raster_output("OUTPUT", "Regions", main=True)
         self.add(
             QgsProcessingParameterFeatureSink(
                 "POLYGONS", tr("Polygons"), QgsProcessing.SourceType.TypeVectorPolygon,
