@@ -30,6 +30,7 @@ CARD = {
     "scale": 1.0,
     "closer": 0.06,
     "doubt": 0.6,
+    "edges": 0.4,
     "mean": [prompt_net.MEAN] * 3,
     "std": [prompt_net.STD] * 3,
 }

@@ -58,8 +58,11 @@ def _colour(rng, kind: str) -> np.ndarray:
     return np.clip(np.array(base[rng.integers(len(base))]) + rng.normal(0, 0.06, 4), 0.02, 0.98)
 
 
-def _ground(canvas) -> None:
-    """Fields as cells of a plane split by bent cuts, with rows and patches, tracks between them."""
+def _ground(canvas, alike: float = 0.0) -> None:
+    """Fields as cells of a plane split by bent cuts, with rows and patches, tracks between them.
+
+    A share ``alike`` bears what a neighbour bears: only the track between them tells them apart.
+    """
     rng = canvas.rng
     yy, xx = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     bend = rng.uniform(0, 14)
@@ -77,8 +80,9 @@ def _ground(canvas) -> None:
         along = xx2 * np.cos(angle) + yy2 * np.sin(angle)
         cut = rng.uniform(*np.percentile(along[part], (25, 75)))
         parts += [part & (along < cut), part & (along >= cut)]
-    gap = int(rng.integers(0, 4))
+    gap = int(rng.integers(0, 4)) if not alike else 1
     canvas.paint(np.ones((SIDE, SIDE), bool), _colour(rng, "road" if gap else "field"))
+    grown = None
     for part in parts:
         if gap:
             part = ndimage.binary_erosion(part, iterations=int(rng.integers(1, gap + 1)))
@@ -88,7 +92,11 @@ def _ground(canvas) -> None:
         rows = np.sin((xx * np.cos(angle) + yy * np.sin(angle)) * 2 * np.pi / period)
         texture = rng.choice([0, 0.01, 0.03, 0.06]) * rows
         texture = texture + rng.uniform(0, 0.05) * noise(rng, SIDE, rng.uniform(2, 60))
-        canvas.paint(part, _colour(rng, "field"), texture.astype(np.float32))
+        if grown is None or not alike or rng.random() >= alike:
+            grown = _colour(rng, "field")
+        elif rng.random() < 0.5:
+            grown = np.clip(grown + rng.normal(0, 0.02, 4), 0.02, 0.98)
+        canvas.paint(part, grown, texture.astype(np.float32))
         canvas.fields[part] = canvas.number()
 
 
@@ -188,11 +196,11 @@ def _tree(canvas, size: float) -> None:
     canvas.thing(mask, _colour(rng, "tree"), 0.06 * noise(rng, SIDE, max(2.0, size / 3)))
 
 
-def scene(seed: int) -> Scene:
-    """One generated scene."""
+def scene(seed: int, alike: float = 0.0) -> Scene:
+    """One generated scene; of ``alike`` neighbouring fields see `_ground`."""
     rng = np.random.default_rng(seed)
     canvas = _Canvas(rng)
-    _ground(canvas)
+    _ground(canvas, alike)
     for _ in range(int(rng.integers(0, 4))):
         _road(canvas)
     for _ in range(int(rng.integers(0, 7))):
