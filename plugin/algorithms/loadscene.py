@@ -19,6 +19,16 @@ from ..bridge.text import tr
 from .base import ConcordAlgorithm
 
 
+def add_files(algorithm) -> None:
+    """The parameter with a scene's files."""
+    algorithm.add(
+        QgsProcessingParameterMultipleLayers(
+            "INPUT", tr("Files or folder"), QgsProcessing.SourceType.TypeFile
+        ),
+        "Rasters of one place, the folder of a product, or a STAC item or catalogue (JSON).",
+    )
+
+
 def add_corrections(algorithm) -> None:
     """The parameter with what the user knows better of single files."""
     parameter = QgsProcessingParameterString("CORRECTIONS", tr("Corrections"), optional=True)
@@ -45,12 +55,7 @@ class LoadScene(ConcordAlgorithm):
     )
 
     def define(self):
-        self.add(
-            QgsProcessingParameterMultipleLayers(
-                "INPUT", tr("Files or folder"), QgsProcessing.SourceType.TypeFile
-            ),
-            "Rasters of one place, the folder of a product, or a STAC item or catalogue (JSON).",
-        )
+        add_files(self)
         self.add(
             QgsProcessingParameterString("SENSOR", tr("Sensor"), "auto", optional=True),
             "A sensor preset, a preset file (JSON), or auto to recognise each file. Several, "

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsProcessing,
-    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterString,
 )
 
 from ..bridge import capture
 from ..bridge.text import tr
 from .base import ConcordAlgorithm
-from .loadscene import add_corrections
+from .loadscene import add_corrections, add_files
 
 
 class RecogniseFiles(ConcordAlgorithm):
@@ -25,12 +23,7 @@ class RecogniseFiles(ConcordAlgorithm):
     )
 
     def define(self):
-        self.add(
-            QgsProcessingParameterMultipleLayers(
-                "INPUT", tr("Files or folder"), QgsProcessing.SourceType.TypeFile
-            ),
-            "Rasters of one place, the folder of a product, or a STAC item or catalogue (JSON).",
-        )
+        add_files(self)
         self.add(
             QgsProcessingParameterString("SENSOR", tr("Sensor"), "auto", optional=True),
             "A sensor preset, or auto to recognise each file.",
