@@ -153,7 +153,9 @@ def _greenness(cube: np.ndarray, names: list) -> np.ndarray:
     near = cube[:, names.index("nir" if "nir" in names else "nir08")]
     red = cube[:, names.index("red")]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num((near - red) / (near + red), nan=-2.0)
+        index = (near - red) / (near + red)
+    # Beyond 1 one of the two is negative, which an overcorrected atmosphere leaves, not leaves.
+    return np.where(np.abs(index) <= 1, index, -2.0)
 
 
 def _distances(cube: np.ndarray, whole: np.ndarray) -> np.ndarray:
