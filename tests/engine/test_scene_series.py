@@ -118,7 +118,7 @@ def test_the_second_tile_of_a_date_was_left_out_without_a_word(tmp_path):
 def test_clouds_were_clear_where_only_a_name_tells_an_offset(tmp_path):
     """The wrong-unit guard was not asked before the test for brightness."""
     place = tmp_path / NAME.format(DAYS[0]).replace("N0214", "N0400")
-    for band, value, cloud in (("B02", 500, 4300), ("B03", 700, 4300), ("B04", 600, 4400)):
+    for band, value, cloud in (("B02", 300, 4300), ("B03", 350, 4300), ("B04", 320, 4400)):
         plane = filled(value)
         plane[:15] = cloud
         put(place / f"{band}.tif", plane)
