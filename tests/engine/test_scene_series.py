@@ -124,6 +124,7 @@ def test_clouds_were_clear_where_only_a_name_tells_an_offset(tmp_path):
         put(place / f"{band}.tif", plane)
     values, _ = coverage.run([str(tmp_path)])
     assert values["dates"][0]["clear"] == 50.0
+    assert any("offset of baseline 04.00" in note for note in values["notes"])
 
 
 def test_dates_under_the_threshold_are_low(tmp_path):
@@ -157,6 +158,15 @@ def test_median_leaves_clouds_out_and_counts(tmp_path):
     assert planes["blue"][20, 0] == pytest.approx(0.05)
     assert planes["count"][0, 0] == 2 and planes["count"][20, 0] == 3
     assert report["sensor"] == "sentinel-2-l2a" and len(report["dates"]) == 3
+    assert report["warnings"] == []
+
+
+def test_a_composite_kept_the_doubts_of_its_scenes_to_itself(tmp_path):
+    for day in DAYS[:2]:
+        for band in ("B03", "B04"):
+            put(tmp_path / NAME.format(day) / f"{band}.tif", filled(60_000))
+    report = composite.run([str(tmp_path)], str(tmp_path / "m.tif"))
+    assert any("too high for reflectance" in text for text in report["warnings"])
 
 
 @pytest.mark.parametrize(("method", "value", "day"), [("medoid", 0.3, 10), ("maxndvi", 0.45, 20)])

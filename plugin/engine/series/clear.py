@@ -64,6 +64,11 @@ class ClearReader:
             state[(state == CLEAR) & simple_cloud(*planes)] = CLOUDED
         return state
 
+    @property
+    def warnings(self) -> list:
+        """What the wrong-unit guard says of the imagery that is tested."""
+        return [text for scene in self._scenes for text in scene.warnings]
+
     def close(self) -> None:
         self._stack.close()
 

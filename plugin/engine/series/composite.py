@@ -76,6 +76,7 @@ def run(
                 cube[(state != CLEAR)[:, None].repeat(len(names), axis=1)] = np.nan
                 writer.write(_compose(method, cube, names, days), tile.core)
         methods = [mask.method for mask in masks]
+        told = [text for scene in scenes for text in scene.warnings]
     return {
         "output": str(output),
         "method": method,
@@ -84,6 +85,7 @@ def run(
         "bands": names + extra,
         "grid": place.describe(),
         "skipped": skipped,
+        "warnings": list(dict.fromkeys(told)),
     }
 
 
