@@ -84,7 +84,7 @@ class Image:
         if self.native or self.moved:
             self._raster = rasters.Raster(path)
         else:
-            self._raster = rasters.Raster(path, grid, self.resampling, nodata)
+            self._raster = self._on(grid, nodata)
         self._own_nodata = nodata
         self._ground = _pixel_in(own, grid.crs) if self.moved else own.pixel_size
         self.is_resampled = self.moved or self._raster.is_resampled
@@ -93,6 +93,11 @@ class Image:
         self.bounds = own.bounds
         if not rasters.same_crs(own.crs, grid.crs):
             self.bounds = rasters.transform_bounds(own.bounds, own.crs, grid.crs)
+
+    def _on(self, grid: Grid, nodata: float | None) -> rasters.Raster:
+        return rasters.Raster(
+            self.path, grid, self.resampling, nodata, transparent=self._transparent
+        )
 
     @property
     def bands(self) -> tuple:
@@ -139,7 +144,7 @@ class Image:
         x, y = here.width / counts[0], here.height / counts[1]
         a, b, c, d, e, f = here.transform
         grid = Grid(here.crs, (a * x, b * y, c, d * x, e * y, f), *counts)
-        with rasters.Raster(self.path, grid, self.resampling, self._own_nodata) as raster:
+        with self._on(grid, self._own_nodata) as raster:
             array = raster.read(None, self.indexes)
         return Cut(self.name, array.astype(np.float32, copy=False), grid, self)
 

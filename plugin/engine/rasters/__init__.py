@@ -15,7 +15,7 @@ from .hdf import HdfCube, hdf_tags
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
 from .sparse import EMPTY, SparseCodes, overlay_vrt
 from .stacking import StackBand, write_stack
-from .vectors import burn, polygons
+from .vectors import burn, polygons, regions
 from .writing import Writer, encode, png, write
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "png",
     "polygons",
     "read",
+    "regions",
     "require_crs",
     "same_crs",
     "transform_bounds",
