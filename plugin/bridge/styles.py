@@ -182,6 +182,13 @@ def style_classes(layer: QgsRasterLayer, taxonomy: object = None, band: int = 1)
     layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), band, classes))
 
 
+def style_plain_classes(layer: QgsRasterLayer, taxonomy: object = None) -> None:
+    """Show classes in their colours where QGIS shows them as plain grey; other styles stay."""
+    if isinstance(layer.renderer(), QgsSingleBandGrayRenderer):
+        style_classes(layer, taxonomy)
+        layer.triggerRepaint()
+
+
 def style_composite(layer: QgsRasterLayer, bands: tuple[str, ...]) -> None:
     """Show one or three named bands with a 2-98 % stretch; unknown names fall back to band 1."""
     names = band_names(layer)
