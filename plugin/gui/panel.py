@@ -235,6 +235,11 @@ class Panel(QgsDockWidget):
 
         self._guarded(turn)
 
+    def look_at(self, widget: QWidget) -> None:
+        """Scroll to a widget."""
+        if not self._released:
+            self.widget().findChild(Column).ensureWidgetVisible(widget)
+
     # words
 
     def fail(self, text: str) -> None:

@@ -234,7 +234,7 @@ def test_areas_of_a_map_in_degrees_are_said_to_be_in_degrees(run_algorithm, tmp_
         "REPORT": str(tmp_path / "r.html"),
     })  # fmt: skip
     notes = json.loads((tmp_path / "r.json").read_text())["notes"]
-    assert any("areas are in square degrees" in note for note in notes)
+    assert any("are square degrees" in note for note in notes)
 
 
 def test_without_a_reference_it_says_so(run_algorithm, maps, tmp_path):

@@ -20,7 +20,7 @@ from .guided import GuidedEngine
 from .noise import Blocks, Shift, disagreement, find_blocks, find_shift, speckle
 from .opinion import Opinion, Patch
 from .potts import PottsEngine, estimate_rate
-from .shifted import ShiftEngine
+from .shifted import ShiftEngine, in_words
 from .taught import TaughtEngine
 
 _SPECKLE = 0.02
@@ -150,8 +150,8 @@ class AutoEngine:
         shift = find_shift(source)
         if shift.is_clear:
             reason = (
-                f"Class borders meet the image's edges {shift.offset[0]} rows and "
-                f"{shift.offset[1]} columns away: the map is shifted."
+                "The map is shifted: its class borders meet the image's edges "
+                f"{in_words(shift.offset)}."
             )
             return Diagnosis("shift", 0.0, reason, grains, shift, blocks), ShiftEngine(shift.offset)
         return self._confusion(source, grains, shift, blocks, progress)
