@@ -81,4 +81,6 @@ class TimeComposite(ConcordAlgorithm):
             progress=progress,
         )
         results = {"OUTPUT": values["output"]}
+        for warning in found["warnings"]:
+            feedback.pushInfo(warning)
         return {**results, **self.told(values["report"], found)}
