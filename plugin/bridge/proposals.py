@@ -10,10 +10,14 @@ from dataclasses import dataclass
 
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
+    QgsDistanceArea,
     QgsFeatureRequest,
     QgsFillSymbol,
     QgsMapLayer,
+    QgsProperty,
     QgsRendererCategory,
+    QgsSymbol,
+    QgsUnitTypes,
     QgsVectorLayer,
     QgsWkbTypes,
 )
@@ -25,6 +29,11 @@ from .text import tr
 NEEDED = ("old_class", "new_class", "confidence", "status")
 OPEN, ACCEPTED, REJECTED = "open", "accepted", "rejected"
 _PLACE = "concord/review_place"
+_MAPS = "concord/review_maps/"  # and the view: before, after, image
+# What is decided stands out less or more than what is open.
+_SEEN = (
+    """CASE WHEN "status" = 'accepted' THEN 100 WHEN "status" = 'rejected' THEN 12 ELSE 55 END"""
+)
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,57 @@ def remembered(layer: QgsVectorLayer) -> int:
     return int(_number(layer.customProperty(_PLACE, -1), -1))
 
 
+def remember_maps(layer: QgsVectorLayer, maps: dict) -> None:
+    """Keep, with the project, the ids of the layers that a review compares: {view: id}."""
+    for view, layer_id in maps.items():
+        layer.setCustomProperty(_MAPS + view, layer_id)
+
+
+def remembered_maps(layer: QgsVectorLayer) -> dict:
+    """{view: layer id} as kept by ``remember_maps``; the layers may be gone."""
+    found = {view: layer.customProperty(_MAPS + view, "") for view in ("before", "after", "image")}
+    return {view: layer_id for view, layer_id in found.items() if layer_id}
+
+
+def ground_area(layer: QgsVectorLayer, geometry, project) -> str:
+    """Area of a geometry on the ground, in words; empty when the layer's CRS cannot tell it."""
+    if not layer.crs().isValid() or geometry.isEmpty():
+        return ""
+    measure = QgsDistanceArea()
+    measure.setSourceCrs(layer.crs(), project.transformContext())
+    measure.setEllipsoid(layer.crs().ellipsoidAcronym())
+    metres = measure.convertAreaMeasurement(
+        measure.measureArea(geometry), QgsUnitTypes.AreaUnit.AreaSquareMeters
+    )
+    for size, unit in ((1e8, "km²"), (1e3, "ha")):
+        if metres >= size:
+            return f"{metres / (1e6 if unit == 'km²' else 1e4):,.3g} {unit}"
+    return f"{metres:,.3g} m²"
+
+
+def change_of(item: Item) -> str:
+    """Which class becomes which."""
+    return f"{item.old_name} → {item.new_name}"
+
+
+def told(item: Item, layer: QgsVectorLayer, geometry, project) -> str:
+    """A proposal in one line: change, confidence, area on the ground, pixels."""
+    area = ground_area(layer, geometry, project)
+    text = tr("{change}, {sure:.0f} % sure, {size}{pixels:,} pixels")
+    size = f"{area}, " if area else ""
+    sure = 100 * item.confidence
+    return text.format(change=change_of(item), sure=sure, size=size, pixels=item.pixels)
+
+
+def ended(items: list) -> str:
+    """What to say when there is nothing to decide."""
+    if not items:
+        return tr("No proposals yet.")
+    if any(item.status == ACCEPTED for item in items):
+        return tr("Every proposal is decided; apply what you accepted.")
+    return tr("Every proposal is rejected; the map stays as it is.")
+
+
 def next_open(items: list, after: int = -1) -> int:
     """Position of the next open proposal after a position, going round; -1 when none is left."""
     count = len(items)
@@ -144,21 +204,29 @@ def next_open(items: list, after: int = -1) -> int:
 
 
 def style(layer: QgsVectorLayer, colours: dict) -> None:
-    """One entry for each change of class, in the colour of the new class {code: "#rrggbb"}; only
-    lightly filled, so that the image stays readable."""
+    """One entry for each change of class, in the colour of the new class {code: "#rrggbb"}.
+
+    Only lightly filled, so that the image stays readable; accepted ones stand out, rejected ones
+    fade.
+    """
     kinds = {}
     for item in queue(layer):
         kinds.setdefault(f"{item.old_name} → {item.new_name}", item.new_class)
     categories = []
+    # The enum's members are called otherwise in QGIS 3.22 and 3.40; this name is the same.
+    by_name = {known.name(): key for key, known in QgsSymbol.propertyDefinitions().items()}
     for text, code in sorted(kinds.items()):
         colour = QColor(colours.get(code, "#d62728"))
         edge = colour.darker(140)
         simple = {
-            "color": f"{colour.red()},{colour.green()},{colour.blue()},60",
+            "color": f"{colour.red()},{colour.green()},{colour.blue()},110",
             "outline_color": f"{edge.red()},{edge.green()},{edge.blue()},255",
             "outline_width": "0.5",
         }
-        categories.append(QgsRendererCategory(text, QgsFillSymbol.createSimple(simple), text))
+        symbol = QgsFillSymbol.createSimple(simple)
+        opacity = QgsProperty.fromExpression(_SEEN)
+        symbol.setDataDefinedProperty(QgsSymbol.Property(by_name["alpha"]), opacity)
+        categories.append(QgsRendererCategory(text, symbol, text))
     change = '"old_name" || \' → \' || "new_name"'
     layer.setRenderer(QgsCategorizedSymbolRenderer(change, categories))
     layer.triggerRepaint()

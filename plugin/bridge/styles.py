@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from dataclasses import dataclass
 
 from qgis.core import (
@@ -27,6 +29,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from ..engine.errors import ConcordError
 from .text import tr
 
 NO_DATA, IGNORE = 0, 255
@@ -65,9 +68,28 @@ class Composite:
 
 
 def band_names(layer: QgsRasterLayer) -> list[str]:
-    """Names in file order; QGIS shows `Band 01: red`, of which `red` is the description."""
+    """Names in file order, the ones that a scene of this file has; else what QGIS calls them.
+
+    QGIS shows `Band 01: red`, of which `red` is the description. A file that was never loaded
+    through the Scene panel says `Band 1` or `B04`, where a scene says `red`.
+    """
     names = [layer.bandName(index) for index in range(1, layer.bandCount() + 1)]
-    return [name.split(": ", 1)[1] if ": " in name else name for name in names]
+    names = [name.split(": ", 1)[1] if ": " in name else name for name in names]
+    if layer.providerType() == "gdal" and os.path.isfile(layer.source()):
+        known = _names_of_scene(layer.source(), os.path.getmtime(layer.source()))
+        names = [known.get(index, name) for index, name in enumerate(names, 1)]
+    return names
+
+
+@functools.lru_cache(maxsize=64)
+def _names_of_scene(path: str, _changed: float) -> dict:
+    """{band number: common name} of a file, from its header; empty when it is no scene."""
+    try:
+        from ..engine import rasters, sensors  # heavy: not while the plugin loads
+
+        return {band.index: band.name for band in sensors.recognise(rasters.info(path)).bands}
+    except (ConcordError, ImportError):  # rasterio may be missing
+        return {}
 
 
 def composites(layer: QgsRasterLayer) -> list[Composite]:
@@ -180,6 +202,13 @@ def style_classes(layer: QgsRasterLayer, taxonomy: object = None, band: int = 1)
         if e.code not in (NO_DATA, IGNORE)
     ]
     layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), band, classes))
+
+
+def style_plain_classes(layer: QgsRasterLayer, taxonomy: object = None) -> None:
+    """Show classes in their colours where QGIS shows them as plain grey; other styles stay."""
+    if isinstance(layer.renderer(), QgsSingleBandGrayRenderer):
+        style_classes(layer, taxonomy)
+        layer.triggerRepaint()
 
 
 def style_composite(layer: QgsRasterLayer, bands: tuple[str, ...]) -> None:

@@ -65,18 +65,20 @@ def _mixed(share: float, theme: Theme) -> tuple:
 
 
 def confusion(title: str, names, matrix, rows: str = "known", theme: Theme = LIGHT,
-              columns: str = "voted") -> str:  # fmt: skip
+              columns: str = "voted", codes=()) -> str:  # fmt: skip
     """Heat map of a confusion matrix (``rows``, ``columns``): shares of each row in percent.
 
-    Rows without a pixel stay empty. Columns carry the numbers of the rows.
+    Rows without a pixel stay empty. Columns carry the numbers of the rows: the classes' ``codes``,
+    or 1, 2, 3 without them.
     """
-    names = [f"{i + 1} {_short(str(name))}" for i, name in enumerate(names)]
+    codes = list(codes) or range(1, len(names) + 1)
+    names = [f"{code} {_short(str(name))}" for code, name in zip(codes, names)]
     left = 14 + _LETTER * max(len(name) for name in names)
     side = max(26.0, min(46.0, 300 / len(names)))
     top = 46.0
     parts = [_text(left, 34, columns, theme), _text(left - 8, 34, rows, theme, "end")]
-    for column in range(len(names)):
-        parts.append(_text(left + (column + 0.5) * side, top - 2, column + 1, theme, "middle"))
+    for column, code in enumerate(codes):
+        parts.append(_text(left + (column + 0.5) * side, top - 2, code, theme, "middle"))
     for line, row in enumerate(matrix):
         y, total = top + 3 + line * side, sum(row)
         parts.append(_text(left - 6, y + side / 2 + 4, names[line], theme, "end"))

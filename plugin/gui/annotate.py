@@ -32,6 +32,8 @@ class AnnotatePanel(Panel):
     TITLE = "Annotate"
     HINT = "Click an object on the map; Concord proposes its outline and you accept it."
 
+    _told = ""  # what the last object was accepted as, until the next one begins
+
     def build(self) -> None:
         self._canvas = canvas = self.iface.mapCanvas()
         self.keys = PromptKeys(self)
@@ -139,6 +141,7 @@ class AnnotatePanel(Panel):
             return
         self.target_of_labels.begin()
         self._canvas.setMapTool(self.tool)
+        self.say("")
         self.session.prepare(at_once=True)
 
     @property
@@ -204,8 +207,9 @@ class AnnotatePanel(Panel):
         except ConcordError as error:
             self.fail(str(error))
             return False
-        self.say(tr("Accepted as {name}.").format(name=entry.name))
         self.session.taken()
+        self._told = tr("Accepted as {name}.").format(name=entry.name)
+        self.say(self._told)
         return True
 
     def accept_all(self) -> None:
@@ -230,6 +234,10 @@ class AnnotatePanel(Panel):
 
     def _show_state(self) -> None:
         session = self.session
+        if self._told and not session.empty:  # of the object before this one
+            if self.status.text() == self._told:
+                self.say("")
+            self._told = ""
         ready = session.chosen is not None and not session.busy
         self.accept_button.setEnabled(ready and self.classes.entry is not None)
         self.drop_button.setEnabled(not session.empty)

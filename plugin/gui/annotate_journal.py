@@ -75,7 +75,8 @@ class JournalKeeper(QObject):
             self._panel.fail(str(error))
             return
         self._close_offer()
-        self._panel.say(tr("Restored {n} edits.").format(n=count))
+        text = tr("Restored {n} edits.") if count else tr("The unfinished prompt is back.")
+        self._panel.say(text.format(n=count))
         crs = self._panel._canvas.mapSettings().destinationCrs()
         if prompt and capture.qgis_crs(prompt.get("crs", "")) == QgsCoordinateReferenceSystem(crs):
             if self._panel.start_button.isEnabled() and not self._panel.start_button.isChecked():
@@ -105,6 +106,7 @@ class JournalKeeper(QObject):
 
     def release(self) -> None:
         """Stop listening. Edits that are unsaved stay in the journal until they are saved."""
+        self._close_offer()  # its buttons speak of a layer that may be gone; it is made again
         if self._journal is not None:
             self._journal.release()
             self._journal.deleteLater()

@@ -23,6 +23,7 @@ from .prompt_tool import ADD
 ALGORITHM = "concord:segmentprompts"
 ASKED = ("prompt", "outline", "similar")  # what the user waits for
 EXAMPLES = 5  # the last ones accepted count
+DOUBTFUL = 0.5  # of the model's own score; below it the outline is seldom what was meant
 BOTH = "|"  # between two composites that are tried together
 
 
@@ -140,6 +141,8 @@ class PromptSession(PromptAnswers):
                 parts.append(tr("candidate {i} of {n}").format(i=place, n=count))
             if self._grow:
                 parts.append(tr("{n:+d} pixels").format(n=self._grow))
+            if self.chosen.score is not None and self.chosen.score < DOUBTFUL:
+                parts.append(tr("in doubt: draw a box or add a click"))
         elif not self.prompts.usable and not self.alike:
             parts.append(tr("add a point inside the object"))
         return " · ".join(parts)

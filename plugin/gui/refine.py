@@ -6,17 +6,17 @@ from pathlib import Path
 
 from qgis.core import QgsRasterLayer
 from qgis.gui import QgsCheckableComboBox, QgsDoubleSpinBox, QgsSpinBox
-from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QFileDialog, QPushButton
+from qgis.PyQt.QtCore import Qt, QTimer
+from qgis.PyQt.QtWidgets import QFileDialog
 
 from ..bridge import layers
 from ..bridge.proposals import style as style_proposals
 from ..bridge.text import tr
 from ..engine import taxonomy as taxonomies
 from . import reports
-from .lists import Table
 from .panel import Panel, box_of
 from .refine_choices import ENGINES, models_to_ask
+from .refine_result import RefineResult
 from .review import ReviewQueue
 from .runner import Outcome
 from .widgets import LayerCombo, choice, form, note, row, taxonomy_combo
@@ -40,6 +40,7 @@ class RefinePanel(Panel):
         self.image.layerChanged.connect(self.refresh)
         row(layout, tr("&Image"), self.image, tr("The scene whose edges the classes should follow"))
         self.examples = LayerCombo("raster", layers.is_class_raster, empty=True)
+        self.examples.setAllowEmptyLayer(True, tr("None"))
         self.examples.setLayer(None)
         tip = tr("Right labels in some places, 0 elsewhere; the automatic engine learns from them")
         row(layout, tr("E&xamples"), self.examples, tip)
@@ -94,29 +95,29 @@ class RefinePanel(Panel):
         self.smallest = QgsSpinBox()
         self.smallest.setRange(0, 400)
         self.smallest.setClearValue(0)
+        self.smallest.setSuffix(tr(" pixels"))
+        self.smallest.setSpecialValueText(tr("Any size"))
         tip = tr("Pixels; a change that would leave a smaller patch is held back")
         row(layout, tr("Mi&nimum patch"), self.smallest, tip)
         column.addLayout(layout)
 
     def _build_result(self) -> None:
-        self.results = self.section(tr("Result"))
-        box_of(self.results).hide()
-        self.numbers = note()
-        self.results.addWidget(self.numbers)
-        self.changes = Table([tr("From"), tr("To"), tr("Pixels")])
-        self.results.addWidget(self.changes)
-        self.open_report = QPushButton(tr("&Open report"))
-        self.open_report.hide()
-        self.open_report.clicked.connect(lambda: reports.show(self._report_path))
-        self.results.addWidget(self.open_report)
-        self._report_path = ""
+        column = self.section(tr("Result"))
+        self.result_box = box_of(column)
+        self.result_box.hide()
+        self.result = RefineResult()
+        self.numbers = self.result.numbers
+        column.addWidget(self.result)
         self._listed = None
 
     def _build_review(self) -> None:
         self.review_column = self.section(tr("Review"), collapsed=True)
         self.review = ReviewQueue(self.iface)
         self.review.failed.connect(self.fail)
+        self.visibilityChanged.connect(self.review.set_in_front)
+        self.review.said.connect(self.say)
         self.review.moved.connect(self.refresh)
+        self._taken_up = ""  # the proposals whose maps are chosen and whose review is unfolded
         self.review_column.addWidget(self.review)
         self.apply_button = self.step(
             self.review_column,
@@ -139,6 +140,7 @@ class RefinePanel(Panel):
         ready = self.review.layer is not None and self.labels.currentLayer() is not None
         self.apply_button.setEnabled(self.apply_button.isEnabled() and ready)
         self.judge.setEnabled(self.engine.currentData() == "auto")
+        self._take_up()
         for key, _title, text in ENGINES:
             if key == self.engine.currentData():
                 self.explained.setText(tr(text))
@@ -147,6 +149,22 @@ class RefinePanel(Panel):
         if wanted != self._listed:
             self._listed = wanted
             self._guarded(lambda: self._list_classes(layer))
+
+    def _take_up(self) -> None:
+        """Go on with a review of an earlier day: its maps, and where it stopped."""
+        self.review.follow_maps()
+        layer = self.review.layer if self.review.items else None
+        if layer is None or layer.id() == self._taken_up or not self.review.shown.views():
+            return
+        self._taken_up = layer.id()
+        for view, combo in (("before", self.labels), ("image", self.image)):
+            if self.review.shown.layer(view) is not None:
+                combo.setLayer(self.review.shown.layer(view))
+        box_of(self.review_column).setCollapsed(False)
+        done = sum(item.status != "open" for item in self.review.items)
+        if done:
+            text = tr("The review goes on where it stopped: {done:,} of {n:,} are decided.")
+            self.say(text.format(done=done, n=len(self.review.items)))
 
     def _list_classes(self, layer: QgsRasterLayer | None) -> None:
         boxes = (self.unsure, self.protect)
@@ -199,37 +217,26 @@ class RefinePanel(Panel):
             )
             title = tr("{name}, proposals").format(name=name)
             proposals = layers.add_vector(outcome.results["PROPOSALS"], title, self.project)
+            layers.style_plain_classes(labels, scheme)  # to be compared with what comes after
             entries = layers.class_entries(labels, scheme)
             style_proposals(proposals, {e.code: e.colour for e in entries})
             box_of(self.review_column).setCollapsed(False)
             self.review.start(proposals, labels, after, image)
-            self.show_report(reports.of(outcome))
-            self._report_path = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
-            self.open_report.setVisible(Path(self._report_path).exists())
-            self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))
+            self.result_box.show()
+            self.result.fill(reports.of(outcome), outcome.results["REPORT"])
+            self._tell_next(outcome.seconds)
 
         self.launch("concord:refinelabels", parameters, done)
 
-    def show_report(self, report: dict) -> None:
-        """Show the share of changed pixels and what changed into what."""
-        text = tr("{share:.1f} % of the pixels would change, in {n} regions.").format(
-            share=100 * float(report.get("changed_share", 0)), n=report.get("regions", 0)
-        )
-        reason = [report["noise"]["reason"]] if report.get("noise") else []
-        reason += [note for note in report.get("notes", []) if "was not asked" in note]
-        self.numbers.setText("\n".join([text, *reason]))
-        box_of(self.results).show()
-        transitions = sorted(report.get("transitions", []), key=lambda t: -t.get("pixels", 0))
-        self.changes.fill(
-            [
-                (
-                    change.get("from_name", change.get("from")),
-                    change.get("to_name", change.get("to")),
-                    f"{change.get('pixels', 0):,}",
-                )
-                for change in transitions
-            ]
-        )
+    def _tell_next(self, seconds: float) -> None:
+        """What there is now, and what to do with it."""
+        if self.review.items:
+            text = tr("{n:,} proposals in {s:.1f} s. Decide on them under Review, then apply.")
+            # The queue is drawn a moment later.
+            QTimer.singleShot(0, lambda: self.look_at(self.apply_button))
+        else:
+            text = tr("Nothing to correct, found in {s:.1f} s; the map can stay as it is.")
+        self.say(text.format(n=len(self.review.items), s=seconds))
 
     # the review
 
@@ -258,7 +265,9 @@ class RefinePanel(Panel):
 
         def done(outcome: Outcome) -> None:
             layers.add_raster(outcome.results["OUTPUT"], title, "classes", self.project, scheme)
-            text = tr("{n:,} pixels changed; the log to revert them is {log}.")
+            text = tr(
+                "{n:,} pixels changed in the new map. Revert a batch… takes them back: {log}."
+            )
             log = Path(outcome.results["CHANGES"]).name
             self.say(text.format(n=outcome.results["PIXELS"], log=log))
 

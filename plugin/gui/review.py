@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qgis.core import QgsGeometry
-from qgis.gui import QgsDoubleSpinBox
+from qgis.core import QgsGeometry, QgsProject
 from qgis.PyQt.QtCore import Qt, pyqtSignal
-from qgis.PyQt.QtGui import QKeySequence
 from qgis.PyQt.QtWidgets import (
     QLabel,
     QPushButton,
-    QShortcut,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -20,6 +17,8 @@ from qgis.PyQt.QtWidgets import (
 from ..bridge import proposals
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .review_keys import ReviewKeys
+from .review_many import AcceptMany
 from .review_map import ReviewMap
 from .widgets import LayerCombo, choice, form, note, row, side_by_side
 
@@ -27,10 +26,11 @@ from .widgets import LayerCombo, choice, form, note, row, side_by_side
 class ReviewQueue(QWidget):
     """Decides on proposals; every decision is in the layer's file at once and can be undone.
 
-    ``failed`` carries one sentence; ``moved`` comes after each decision or step.
+    ``failed`` and ``said`` carry one sentence; ``moved`` comes after each decision or step.
     """
 
     failed = pyqtSignal(str)
+    said = pyqtSignal(str)
     moved = pyqtSignal()
 
     def __init__(self, iface, parent: QWidget | None = None):
@@ -40,6 +40,7 @@ class ReviewQueue(QWidget):
         self.place = -1
         self.shown = ReviewMap(iface.mapCanvas())
         self._undo: list = []
+        self._in_front = True
         self._build()
         self._keys()
 
@@ -73,20 +74,13 @@ class ReviewQueue(QWidget):
         column.addWidget(side_by_side(self.flip_button, self.undo_button))
         self.swipe = QSlider(Qt.Orientation.Horizontal)
         self.swipe.setRange(0, 100)
-        self.swipe.setToolTip(tr("Pull the map before over the map after"))
+        self.swipe.setToolTip(tr("Pull to the right to lay the map before over the map after"))
         self.swipe.setAccessibleName(tr("Swipe"))
-        self.swipe.valueChanged.connect(lambda value: self.shown.swipe(value / 100))
+        self.swipe.valueChanged.connect(self._swiped)
         column.addWidget(side_by_side(QLabel(tr("Swipe")), self.swipe, stretch=1))
-        self.least = QgsDoubleSpinBox()
-        self.least.setRange(0.0, 1.0)
-        self.least.setSingleStep(0.05)
-        self.least.setValue(0.9)
-        self.least.setToolTip(tr("Confidence from which open proposals are accepted at once"))
-        self.pairs = choice()
-        self.pairs.setToolTip(tr("Only this change of class"))
-        self.all_button = QPushButton(tr("Accept above"))
-        self.all_button.clicked.connect(lambda _checked=False: self._guarded(self.accept_all))
-        column.addWidget(side_by_side(self.pairs, self.least, self.all_button))
+        self.many = AcceptMany(self)
+        self.many.button.clicked.connect(lambda _checked=False: self._guarded(self.accept_all))
+        column.addWidget(self.many)
 
     def _button(self, text: str, key: str, action) -> QPushButton:
         button = QPushButton(f"{text} ({key})")
@@ -95,26 +89,16 @@ class ReviewQueue(QWidget):
 
     def _keys(self) -> None:
         """Keys work wherever the focus is in the window, while the panel is shown."""
-        self.shortcuts = []
-        actions = (
-            ("A", self.accept), ("R", self.reject), ("N", self.skip), ("L", self.relabel),
-            ("V", self.flip), ("U", self.undo),
-        )  # fmt: skip
-        for owner in (self, self.iface.mapCanvas()):
-            for key, action in actions:
-                shortcut = QShortcut(QKeySequence(key), owner)
-                shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-                shortcut.activated.connect(lambda action=action: self._pressed(action))
-                self.shortcuts.append(shortcut)
+        actions = {"A": self.accept, "R": self.reject, "N": self.skip, "L": self.relabel,
+                   "V": self.flip, "U": self.undo}  # fmt: skip
+        self.keys = ReviewKeys((self, self.iface.mapCanvas()), actions, self._pressed)
         self._arm()
 
     def _arm(self) -> None:
-        armed = self.isVisible() and bool(self.items)
-        for shortcut in self.shortcuts:
-            shortcut.setEnabled(armed)
+        self.keys.arm(self.in_sight and bool(self.items))
 
     def _pressed(self, action) -> None:
-        if self.isVisible():
+        if self.in_sight:
             self._guarded(action)
 
     def _guarded(self, action) -> None:
@@ -127,6 +111,22 @@ class ReviewQueue(QWidget):
         super().showEvent(event)
         self._arm()
         self._mark()
+        # After a restart the map may be elsewhere; a place in sight is left where it is.
+        if self.item is not None and not self.shown.sees(self.layer, self._geometry()):
+            self.shown.zoom(self.layer, self._geometry())
+
+    @property
+    def in_sight(self) -> bool:
+        """True while the queue can be seen: a dock behind another one's tab is visible to Qt."""
+        return self._in_front and self.isVisible()
+
+    def set_in_front(self, on: bool) -> None:
+        """Whether the panel is the one of its tabs that is shown; keys and map follow."""
+        self._in_front = on
+        self._arm()
+        self._mark()
+        if not on:
+            self.swipe.setValue(0)
 
     def hideEvent(self, event) -> None:  # noqa: N802
         super().hideEvent(event)
@@ -149,6 +149,7 @@ class ReviewQueue(QWidget):
     def start(self, layer, before=None, after=None, image=None) -> None:
         """Review a layer; the three maps are what `flip` shows in turn."""
         self.shown.choose(before, after, image)
+        proposals.remember_maps(layer, self.shown.maps)
         self.layer_combo.sieve()
         self.layer_combo.setLayer(layer)
         self.load()
@@ -157,6 +158,7 @@ class ReviewQueue(QWidget):
         """Read the queue again and go to where the review stood."""
         self._undo.clear()
         layer = self.layer
+        self.shown.recall(proposals.remembered_maps(layer) if layer is not None else {})
         # The combo shows a layer for a moment before it is sieved.
         self.items = proposals.queue(layer) if proposals.is_proposals(layer) else []
         self.place = -1
@@ -175,11 +177,7 @@ class ReviewQueue(QWidget):
         self.classes.clear()
         for code in sorted(names):
             self.classes.addItem(f"{code} {names[code]}", code)
-        self.pairs.clear()
-        self.pairs.addItem(tr("Every change"), "")
-        for pair in sorted({(i.old_class, i.new_class) for i in self.items}):
-            text = f"{names[pair[0]]} → {names[pair[1]]}"
-            self.pairs.addItem(text, "{}>{}".format(*pair))
+        self.many.list_changes(self.items)
 
     # deciding
 
@@ -207,15 +205,11 @@ class ReviewQueue(QWidget):
 
     def accept_all(self) -> int:
         """Accept every open proposal above the confidence, of the chosen change; how many."""
-        pair, least = self.pairs.currentData(), self.least.value()
-        chosen = [
-            i for i in self.items
-            if i.status == proposals.OPEN and i.confidence >= least
-            and (not pair or f"{i.old_class}>{i.new_class}" == pair)
-        ]  # fmt: skip
+        chosen = self.many.chosen()
         if chosen:
             self._write(chosen, proposals.ACCEPTED)
             self._go(proposals.next_open(self.items, self.place - 1))
+            self.said.emit(tr("{n:,} accepted; Undo takes them back.").format(n=len(chosen)))
         return len(chosen)
 
     def undo(self) -> None:
@@ -227,12 +221,17 @@ class ReviewQueue(QWidget):
         by_fid = {item.fid: item for item in old_items}
         self.items = [by_fid.get(item.fid, item) for item in self.items]
         self._go(place)
+        text = tr("Open again: {n:,}.") if len(old_items) > 1 else tr("Taken back.")
+        self.said.emit(text.format(n=len(old_items)))
 
     def _decide(self, status: str, code=None, name: str = "") -> None:
         if self.item is None:
             return
         self._write([self.item], status, code, name)
+        word = tr("Accepted") if status == proposals.ACCEPTED else tr("Rejected")
+        text = tr("{word}: {change}").format(word=word, change=proposals.change_of(self.item))
         self._go(proposals.next_open(self.items, self.place))
+        self.said.emit(text)
 
     def _write(self, chosen: list, status: str, code=None, name: str = "") -> None:
         before = proposals.decide(self.layer, [i.fid for i in chosen], status, code, name)
@@ -255,47 +254,52 @@ class ReviewQueue(QWidget):
     def _show(self) -> None:
         counted = [i.status for i in self.items]
         self.counts.setText(
-            tr("{open} open, {accepted} accepted, {rejected} rejected").format(
+            tr("{open:,} open, {accepted:,} accepted, {rejected:,} rejected").format(
                 open=counted.count(proposals.OPEN), accepted=counted.count(proposals.ACCEPTED),
                 rejected=counted.count(proposals.REJECTED),
             )
         )  # fmt: skip
         item = self.item
-        if item is not None:
-            text = tr("{old} → {new}, {sure:.0f} % sure, {pixels:,} pixels")
-            self.current.setText(
-                text.format(old=item.old_name, new=item.new_name, sure=100 * item.confidence,
-                            pixels=item.pixels)
-            )  # fmt: skip
-        else:
-            done = tr("Every proposal is decided.") if self.items else tr("No proposals yet.")
-            self.current.setText(done)
+        self.current.setText(
+            proposals.ended(self.items) if item is None
+            else proposals.told(item, self.layer, self._geometry(), QgsProject.instance())
+        )  # fmt: skip
         for button in (self.accept_button, self.reject_button, self.skip_button,
                        self.relabel_button):  # fmt: skip
             button.setEnabled(item is not None)
-        self.all_button.setEnabled(bool(self.items))
+        self.many.follow(self.items)
         self.undo_button.setEnabled(bool(self._undo))
-        self.flip_button.setEnabled(bool(self.shown.views()))
-        self.swipe.setEnabled("before" in self.shown.views())
+        self.follow_maps()
         self._arm()
-        if self.isVisible():
+        if self.in_sight:
             if item is not None:
                 self.shown.zoom(self.layer, self._geometry())
             self._mark()
 
+    def follow_maps(self) -> None:
+        """Offer the comparison while its layers are in the project; say what is shown."""
+        views = self.shown.views()
+        self.flip_button.setEnabled(bool(views))
+        self.swipe.setEnabled("before" in views)
+        words = {"before": tr("map before"), "after": tr("map after"), "image": tr("image")}
+        shown = tr("Shown: {what} (V)").format(what=words.get(self.shown.view))
+        self.flip_button.setText(shown if self.shown.view in words else tr("Flip the view (V)"))
+
     def flip(self) -> None:
         """Show the map before, the map after, and the image in turn."""
-        view = self.shown.flip()
-        words = {"before": tr("Map before"), "after": tr("Map after"), "image": tr("Image")}
-        if view:
-            self.flip_button.setText(f"{words[view]} (V)")
+        self.shown.flip()
+        self.follow_maps()
+
+    def _swiped(self, value: int) -> None:
+        self.shown.swipe(value / 100)
+        self.follow_maps()
 
     def _geometry(self):
         feature = self.layer.getFeature(self.item.fid)
         return feature.geometry() if feature.isValid() else QgsGeometry()
 
     def _mark(self) -> None:
-        if self.item is None or self.layer is None or not self.isVisible():
+        if self.item is None or self.layer is None or not self.in_sight:
             self.shown.unmark()
         else:
             self.shown.mark(self.layer, self._geometry())
@@ -303,7 +307,4 @@ class ReviewQueue(QWidget):
     def release(self) -> None:
         """Let go of the canvas."""
         self.shown.release()
-        for shortcut in self.shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.deleteLater()
-        self.shortcuts = []
+        self.keys.release()

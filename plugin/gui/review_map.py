@@ -25,12 +25,19 @@ class ReviewMap:
     def choose(self, before=None, after=None, image=None) -> None:
         """Which layers `flip` shows in turn; None for those that there are not."""
         given = zip(VIEWS, (before, after, image))
-        self.maps = {view: layer.id() for view, layer in given if layer is not None}
+        self.recall({view: layer.id() for view, layer in given if layer is not None})
+
+    def recall(self, maps: dict) -> None:
+        """The layers of an earlier review, {view: layer id}."""
+        self.maps, self.view = dict(maps), ""
+
+    def layer(self, view: str):
+        """The layer of a view; None when it is gone."""
+        return QgsProject.instance().mapLayer(self.maps.get(view, ""))
 
     def views(self) -> list:
         """The views whose layer is still in the project."""
-        project = QgsProject.instance()
-        return [v for v in VIEWS if project.mapLayer(self.maps.get(v, "")) is not None]
+        return [view for view in VIEWS if self.layer(view) is not None]
 
     def flip(self) -> str:
         """Show the next view; its name, empty when there is none."""
@@ -38,13 +45,17 @@ class ReviewMap:
         if not views:
             return ""
         at = views.index(self.view) + 1 if self.view in views else 0
-        self.view = views[at % len(views)]
+        return self.turn_to(views[at % len(views)])
+
+    def turn_to(self, view: str) -> str:
+        """Show one of the views; its name."""
+        self.view = view
         root = QgsProject.instance().layerTreeRoot()
-        for view in views:
-            node = root.findLayer(self.maps[view])
+        for each in self.views():
+            node = root.findLayer(self.maps[each])
             # The image lies under the maps, so it is seen when both are hidden.
             if node is not None:
-                node.setItemVisibilityChecked(view in (self.view, "image"))
+                node.setItemVisibilityChecked(each in (view, "image"))
         return self.view
 
     def swipe(self, share: float) -> None:
@@ -54,6 +65,8 @@ class ReviewMap:
             if not share or not layers:
                 return
             self._swipe = Swipe(self._canvas)
+        if share and self.view == "before" and "after" in self.views():
+            self.turn_to("after")  # the same map on both sides would compare nothing
         self._swipe.cover(layers, share)
 
     def release(self) -> None:
@@ -62,6 +75,12 @@ class ReviewMap:
         if self._swipe is not None:
             self._swipe.release()
             self._swipe = None
+
+    def sees(self, layer, geometry: QgsGeometry) -> bool:
+        """True when any of a geometry of a layer is on the map."""
+        view = self._canvas.mapSettings()
+        box = view.mapToLayerCoordinates(layer, view.visibleExtent())
+        return geometry.boundingBox().intersects(box)
 
     def zoom(self, layer, geometry: QgsGeometry) -> None:
         """Bring a geometry of a layer into the middle of the map."""
@@ -85,6 +104,7 @@ class ReviewMap:
         self._highlight.setColor(QColor(255, 0, 200))
         self._highlight.setFillColor(QColor(0, 0, 0, 0))
         self._highlight.setWidth(3)
+        self._highlight.setZValue(1)  # above the swipe, so that it is seen on both sides
         self._highlight.show()
 
     def unmark(self) -> None:

@@ -112,6 +112,28 @@ def test_keys_decide_with_the_focus_on_the_map(review, iface, qtbot):
     assert statuses(queue.layer).count("rejected") == 0
 
 
+def test_a_key_on_the_map_decided_proposals_while_another_tab_was_in_front(
+    review, plugin, iface, qtbot
+):
+    queue, canvas = review.review, iface.mapCanvas()
+    for panel in plugin.panels.values():
+        panel.show()
+    plugin.show_panel("annotate")
+    qtbot.waitUntil(lambda: not queue.in_sight, timeout=5000)
+    iface.mainWindow().activateWindow()
+    canvas.setFocus()
+    qtbot.waitUntil(canvas.hasFocus, timeout=5000)
+    QTest.keyClick(canvas, Qt.Key.Key_R)
+    assert set(statuses(queue.layer)) == {"open"}
+    assert queue.shown._highlight is None
+    plugin.show_panel("refine")
+    qtbot.waitUntil(lambda: queue.in_sight, timeout=5000)
+    canvas.setFocus()
+    QTest.keyClick(canvas, Qt.Key.Key_R)
+    assert statuses(queue.layer).count("rejected") == 1
+    assert queue.shown._highlight is not None
+
+
 def test_flipping_shows_before_after_and_image(review, iface, qtbot):
     queue, root = review.review, QgsProject.instance().layerTreeRoot()
     seen = []
@@ -129,16 +151,16 @@ def test_flipping_shows_before_after_and_image(review, iface, qtbot):
 
 def test_accepting_all_above_a_confidence_of_one_change(review):
     queue = review.review
-    queue.pairs.setCurrentIndex(queue.pairs.findData("1>2"))
-    queue.least.setValue(0.0)
+    queue.many.pairs.setCurrentIndex(queue.many.pairs.findData("1>2"))
+    queue.many.least.setValue(0)
     wanted = sum((i.old_class, i.new_class) == (1, 2) for i in queue.items)
     assert 0 < wanted < 5 and queue.accept_all() == wanted
     assert statuses(queue.layer).count("accepted") == wanted
     queue.undo()
     assert set(statuses(queue.layer)) == {"open"}
-    queue.least.setValue(1.0)
-    queue.pairs.setCurrentIndex(0)
-    sure = sum(i.confidence >= 1.0 for i in queue.items)
+    queue.many.least.setValue(100)
+    queue.many.pairs.setCurrentIndex(0)
+    sure = sum(round(100 * i.confidence) >= 100 for i in queue.items)
     assert queue.accept_all() == sure
 
 
@@ -151,9 +173,16 @@ def test_the_queue_goes_on_where_it_stopped_after_a_restart(review):
     for key in queue.layer.customPropertyKeys():
         fresh.setCustomProperty(key, queue.layer.customProperty(key))  # as a saved project does
     QgsProject.instance().addMapLayer(fresh)
+    from concord.plugin.gui.panel import box_of
+
     queue.start(fresh)
+    review.refresh()
     assert queue.item.fid == stood
     assert [i.status for i in queue.items].count("accepted") == 1
+    assert queue.shown.views() == ["before", "after", "image"], "flip and swipe had nothing to show"
+    assert queue.flip_button.isEnabled() and queue.swipe.isEnabled()
+    assert not box_of(review.review_column).isCollapsed()
+    assert "1 of 5 are decided" in review.status.text()
 
 
 def test_apply_and_revert_after_a_restart(review, iface, qtbot, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from qgis.core import QgsCoordinateReferenceSystem, QgsPointXY, QgsProject, QgsVectorLayer
 from qgis.PyQt.QtCore import QPoint, QPointF, Qt
@@ -293,6 +295,35 @@ def test_what_a_crash_left_is_offered_and_restored(panel, qtbot, tmp_path):
     assert layer.isModified() and path.exists()
     panel.save()
     assert not path.exists() and layer.featureCount() == 1
+
+
+def test_the_offer_to_restore_outlived_the_layer_it_spoke_of(panel):
+    from concord.plugin.bridge import journal
+
+    layer = panel.labels.currentLayer()
+    propose(panel)
+    assert panel.accept()
+    path = journal.path_of(layer)
+    text = path.read_text()
+    layer.rollBack()
+    panel.labels.setLayer(None)
+    path.write_text(text)
+    panel.labels.setLayer(layer)
+    assert panel.journal.offer is not None
+    panel.labels.setLayer(None)
+    assert panel.journal.offer is None, "Restore would act on a layer that may be gone"
+    panel.labels.setLayer(layer)
+    assert panel.journal.offer is not None
+    panel.journal.discard(layer)
+
+
+def test_a_doubtful_outline_says_what_helps(panel):
+    propose(panel)
+    session = panel.session
+    session._chosen = 0
+    for score, doubted in ((0.31, True), (0.84, False)):
+        session.candidates = [replace(session.candidates[0], score=score)]
+        assert ("draw a box" in session.describe()) is doubted
 
 
 def test_an_unfinished_prompt_comes_back(panel, qtbot):

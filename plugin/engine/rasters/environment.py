@@ -13,6 +13,7 @@ import math
 import threading
 from pathlib import Path
 
+import numpy as np
 import rasterio
 import rasterio.warp
 from rasterio._err import CPLE_BaseError
@@ -163,6 +164,30 @@ def metres_per_pixel(grid: Grid) -> float:
     Degrees are measured north-south, where they do not shrink towards the poles.
     """
     return grid.pixel_size[1] * _metres_per_unit(grid.crs)
+
+
+@in_environment
+def square_metres_per_pixel(grid: Grid) -> float | None:
+    """Area of a pixel on the ground, the mean over the grid; None without a CRS on the earth.
+
+    The grid's outline is moved into a cylindrical equal-area projection, so that degrees, feet and
+    Mercator metres all become square metres.
+    """
+    system = parse_crs(grid.crs)
+    if system is None or not (system.is_geographic or system.is_projected):
+        return None
+    steps = np.linspace(0.0, 1.0, 21)[:-1]
+    side, still = [(s, 0.0) for s in steps], [(1.0, s) for s in steps]
+    outline = side + still + [(1 - c, 1 - r) for c, r in side + still]
+    xs, ys = zip(*(grid.xy(c * grid.width, r * grid.height) for c, r in outline))
+    try:
+        middle = rasterio.warp.transform(system, "EPSG:4326", [np.mean(xs)], [np.mean(ys)])[0][0]
+        flat = rasterio.crs.CRS.from_proj4(f"+proj=cea +lon_0={middle} +datum=WGS84 +over")
+        x, y = map(np.array, rasterio.warp.transform(system, flat, xs, ys))
+    except (RasterioError, CPLE_BaseError):
+        return None
+    area = abs(float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))) / 2
+    return area / (grid.width * grid.height) if math.isfinite(area) and area else None
 
 
 @in_environment

@@ -20,7 +20,7 @@ from .guided import GuidedEngine
 from .noise import Blocks, Shift, disagreement, find_blocks, find_shift, speckle
 from .opinion import Opinion, Patch
 from .potts import PottsEngine, estimate_rate
-from .shifted import ShiftEngine
+from .shifted import ShiftEngine, in_words
 from .taught import TaughtEngine
 
 _SPECKLE = 0.02
@@ -136,7 +136,8 @@ class AutoEngine:
             engine = TaughtEngine(self._examples, self._scale, self._folder)
             return Diagnosis("by example", 0.0, reason, grains), engine
         if grains > _SPECKLE:
-            rate = estimate_rate(source)
+            # Among many classes a rate of few percent talks the estimate down to nothing.
+            rate = max(estimate_rate(source), grains)
             reason = f"{grains:.1%} of the pixels stand alone: salt and pepper."
             return Diagnosis("speckle", rate, reason, grains), PottsEngine(rate)
         blocks = find_blocks(source)
@@ -150,8 +151,8 @@ class AutoEngine:
         shift = find_shift(source)
         if shift.is_clear:
             reason = (
-                f"Class borders meet the image's edges {shift.offset[0]} rows and "
-                f"{shift.offset[1]} columns away: the map is shifted."
+                "The map is shifted: its class borders meet the image's edges "
+                f"{in_words(shift.offset)}."
             )
             return Diagnosis("shift", 0.0, reason, grains, shift, blocks), ShiftEngine(shift.offset)
         return self._confusion(source, grains, shift, blocks, progress)

@@ -11,7 +11,7 @@ from ..labels import ClassRaster
 from ..progress import SILENT, Progress
 from ..taxonomy import Taxonomy
 from .measures import BOUNDARY, Score, stratified_areas
-from .page import change_sections, quality_sections
+from .page import change_sections, percent, quality_sections
 from .summary import areas_of, matrix_of, transitions_of
 
 _TILE = 1024
@@ -86,12 +86,20 @@ def _sample(points, new: ClassRaster) -> np.ndarray:
 
 def _values(table, score, sample, scheme, grid, has_reference: bool) -> dict:
     pixel = grid.pixel_size[0] * grid.pixel_size[1]
-    changed = int(table.sum() - np.trace(table))
-    both = int(table[1:255, 1:255].sum())
+    ground = rasters.square_metres_per_pixel(grid)
+    labelled = table[1:255, 1:255]  # what one of the maps does not know has not changed
+    both = int(labelled.sum())
+    changed = both - int(np.trace(labelled))
     mapped = table.sum(axis=0)
     counts = sample if sample is not None else score.tables["after"]
     estimate = stratified_areas(counts, mapped, pixel, scheme) if counts.sum() else None
     notes = [scheme.assumed] if scheme.assumed else []
+    if rasters.crs_is_geographic(grid.crs):
+        notes.append(
+            "The map is in degrees, whose pixels shrink towards the poles: areas in map units are "
+            "square degrees and hectares take the mean pixel; reproject it to an equal-area CRS "
+            "for areas that hold."
+        )
     if not has_reference and sample is None:
         notes.append("Without a reference it is not known which of the two maps is right.")
     elif estimate is None:
@@ -110,10 +118,11 @@ def _values(table, score, sample, scheme, grid, has_reference: bool) -> dict:
         "changed_share": changed / both if both else 0.0,
         "transitions": transitions_of(table, scheme),
         "matrix": matrix_of(table, scheme),
-        "classes": areas_of(table, scheme, pixel),
+        "classes": areas_of(table, scheme, grid),
         "quality": score.values(),
         "details": score.details(scheme),
         "area_estimates": estimate,
+        "pixel_hectares": None if ground is None else ground / 10_000,
         "grid": grid.describe(),
         "notes": notes,
     }
@@ -133,7 +142,7 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
     figures = (
         ("Pixels labelled in both", values["pixels"]),
         ("Pixels that differ", values["changed"]),
-        ("Share that differs", values["changed_share"]),
+        ("Share that differs", percent(values["changed_share"])),
     )
     sections = [
         report.Section("Figures", header=("what", "value"), rows=figures,
@@ -141,7 +150,7 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
     ]  # fmt: skip
     sections += quality_sections(values["quality"], values["details"])
     if values["area_estimates"]:
-        sections.append(_area_section(values["area_estimates"]))
+        sections.append(_area_section(values))
     sections += change_sections(values)
     shown = (
         ("before", pictures.of_classes(values["before"], scheme)),
@@ -151,15 +160,19 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
     return report.write(path, values, "Two maps compared", "Rows before, columns after.", sections)
 
 
-def _area_section(estimate: dict) -> report.Section:
+def _area_section(values: dict) -> report.Section:
+    estimate, pixel = values["area_estimates"], values["pixel_hectares"]
+    width, height = values["grid"]["pixel_size"]
+    unit = "map units squared" if pixel is None else "hectares"
+    scale = 1.0 if pixel is None else pixel / (width * height)
     text = (
         f"Accuracy {estimate['accuracy']:.3f} +- {estimate['accuracy_interval']:.3f} (95 %) from "
         f"{estimate['samples']:,} samples, weighted by the map's classes (Olofsson et al. 2014)."
     )
     rows = tuple(
-        (c["name"], c["mapped_area"], c["area"], c["area_interval"], c["users_accuracy"],
-         c["producers_accuracy"], c["samples"])
+        (c["name"], *(c[key] * scale for key in ("mapped_area", "area", "area_interval")),
+         c["users_accuracy"], c["producers_accuracy"], c["samples"])
         for c in estimate["classes"]
     )  # fmt: skip
     header = ("class", "mapped", "estimated", "+- (95 %)", "user's", "producer's", "samples")
-    return report.Section("Areas estimated from the reference", text, header, rows)
+    return report.Section(f"Areas estimated from the reference ({unit})", text, header, rows)

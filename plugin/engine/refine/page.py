@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from .. import pictures, plots, report
 from ..taxonomy import Taxonomy
+from .shifted import in_words
 
+_HELD = {
+    "unsure": "their class may not change",
+    "protected": "their class is protected",
+    "margin": "too narrow a lead",
+    "small_object": "small objects that the image supports",
+    "mapping_unit": "a patch below the minimum would be left",
+}
 BEFORE, AFTER = "#9aa5b1", "#2f6fbf"  # told apart in grey as well
 
 
@@ -18,22 +26,22 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
         ("Composite", values["composite"]),
         ("Labelled pixels", values["pixels"]),
         ("Changed pixels", values["changed"]),
-        ("Changed share", values["changed_share"]),
+        ("Changed share", percent(values["changed_share"])),
         ("Proposals", values["regions"]),
         ("Seconds", values["seconds"]),
     ]
     figures += [
-        (f"Held back: {name.replace('_', ' ')}", n) for name, n in values["held_back"].items()
+        (f"Pixels held back: {_HELD.get(name, name)}", n) for name, n in values["held_back"].items()
     ]
     sections = [
         report.Section("Figures", header=("what", "value"), rows=tuple(figures),
                        notes=tuple(values["notes"])),
     ]  # fmt: skip
     if values["noise"]:
-        rows = tuple((k.replace("_", " "), _shown(v)) for k, v in values["noise"].items())
         sections.append(
-            report.Section("The noise, as estimated", header=("what", "value"), rows=rows)
-        )
+            report.Section("The noise, as estimated", header=("what", "value"),
+                           rows=_noise_rows(values["noise"]))
+        )  # fmt: skip
     sections += quality_sections(values["quality"], values["details"])
     sections += change_sections(values)
     bands = [part.split()[0] for part in values["composite"].split("; ")]
@@ -47,8 +55,30 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
     return report.write(path, values, "Refined map", lead, sections)
 
 
-def _shown(value):
-    return ", ".join(map(str, value)) if isinstance(value, list) else value
+def percent(share: float) -> str:
+    """A share from 0 to 1 in words."""
+    return f"{100 * share:.3g} %"
+
+
+def _noise_rows(noise: dict) -> tuple:
+    """What was estimated, in words; what was not looked at is left out."""
+    told = [
+        ("Reason", noise["reason"]),
+        ("Kind", "none found" if noise["kind"] == "none" else noise["kind"]),
+        # Of some kinds it is known that they are there, not how many pixels they made wrong.
+        ("Pixels thought wrong", percent(noise["rate"]) if noise["rate"] else None),
+        ("Pixels that all their neighbours contradict", percent(noise["speckle_share"])),
+    ]
+    if noise["shift_rows_cols"]:
+        told.append(("Shift that fits the image's edges best", in_words(noise["shift_rows_cols"])))
+        told.append(("How far it stands out (1: not at all)", noise["shift_gain"]))
+    if noise["block_size"] is not None:
+        told.append(("Side of the blocks, if there are any (pixels)", noise["block_size"]))
+        told.append(("Turn of the blocks (degrees)", noise["block_angle"]))
+        told.append(("Strength of the blocks (0 to 1)", noise["block_strength"]))
+    if noise["model_disagreement"] is not None:
+        told.append(("Pixels a model sees otherwise", percent(noise["model_disagreement"])))
+    return tuple((name, value) for name, value in told if value is not None)
 
 
 def quality_sections(quality: dict | None, details: dict | None) -> list:
@@ -84,7 +114,7 @@ def change_sections(values: dict) -> list:
          plots.bars("Area, % of the labelled pixels", [c["name"] for c in held], area, " %")),
         ("What became of each class",
          plots.confusion("What became of each class, % of a row", matrix["names"],
-                         matrix["pixels"], "before", columns="after")),
+                         matrix["pixels"], "before", columns="after", codes=matrix["codes"])),
     )  # fmt: skip
     plotted = [report.Section("In pictures", drawings=drawn)] if held else []
     return [
@@ -99,8 +129,16 @@ def change_sections(values: dict) -> list:
             header=("", *matrix["names"]),
             rows=tuple((n, *row) for n, row in zip(matrix["names"], matrix["pixels"])),
         ),
-        report.Section(
-            "Area of the classes (map units squared)", header=("class", "before", "after"),
-            rows=tuple((c["name"], c["area_before"], c["area_after"]) for c in values["classes"]),
-        ),
+        _class_areas(values["classes"]),
     ]  # fmt: skip
+
+
+def _class_areas(classes: list) -> report.Section:
+    """Hectares, or what the map counts in where its CRS tells no more."""
+    known = all(c["hectares_before"] is not None for c in classes)
+    unit, key = ("hectares", "hectares") if known else ("map units squared", "area")
+    return report.Section(
+        f"Area of the classes ({unit})", header=("class", "before", "after", "change"),
+        rows=tuple((c["name"], c[f"{key}_before"], c[f"{key}_after"],
+                    f"{c[f'{key}_after'] - c[f'{key}_before']:+.4g}") for c in classes),
+    )  # fmt: skip

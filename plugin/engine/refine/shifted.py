@@ -10,6 +10,17 @@ from .noise import find_shift
 from .opinion import Opinion, Patch
 
 
+def in_words(offset: tuple) -> str:
+    """(rows, cols) to move by, as a direction: "3 pixels up and 1 pixel right"."""
+    ways = zip(offset, (("up", "down"), ("left", "right")))
+    parts = [
+        f"{abs(n)} pixel{'s' if abs(n) > 1 else ''} {back if n < 0 else on}"
+        for n, (back, on) in ways
+        if n
+    ]
+    return " and ".join(parts) or "by nothing"
+
+
 class ShiftEngine:
     """Moves the whole map by whole pixels; changes nothing when no offset stands out.
 
@@ -31,7 +42,7 @@ class ShiftEngine:
             found = find_shift(source)
             self.offset = found.offset if found.is_clear else (0, 0)
         self.halo = max(abs(self.offset[0]), abs(self.offset[1]))
-        self.settings += f"; moved by {self.offset[0]} rows and {self.offset[1]} columns"
+        self.settings += f"; moved {in_words(self.offset)}"
 
     def propose(self, patch: Patch) -> Opinion:
         down, right = self.offset

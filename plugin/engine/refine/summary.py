@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import rasters
+
 
 def transitions_of(table: np.ndarray, scheme) -> list:
     """What changed into what, largest first; ``table`` is pixels [before][after]."""
@@ -15,15 +17,23 @@ def transitions_of(table: np.ndarray, scheme) -> list:
     return sorted(pairs, key=lambda p: -p["pixels"])
 
 
-def areas_of(table: np.ndarray, scheme, pixel: float) -> list:
-    """Pixels and area of each class before and after."""
+def areas_of(table: np.ndarray, scheme, grid) -> list:
+    """Pixels and area of each class before and after; hectares where the CRS tells them."""
+    pixel, ground = grid.pixel_size[0] * grid.pixel_size[1], rasters.square_metres_per_pixel(grid)
+    hectares = None if ground is None else ground / 10_000
     return [
         {"code": c.code, "name": c.name, "before": int(table[c.code].sum()),
          "after": int(table[:, c.code].sum()),
          "area_before": float(table[c.code].sum() * pixel),
-         "area_after": float(table[:, c.code].sum() * pixel)}
+         "area_after": float(table[:, c.code].sum() * pixel),
+         "hectares_before": _times(table[c.code].sum(), hectares),
+         "hectares_after": _times(table[:, c.code].sum(), hectares)}
         for c in scheme.classes
     ]  # fmt: skip
+
+
+def _times(pixels, size: float | None) -> float | None:
+    return None if size is None else float(pixels * size)
 
 
 def matrix_of(table: np.ndarray, scheme) -> dict:
@@ -59,7 +69,7 @@ def values_of(tally, scheme, method, guards, planes, grid, old) -> dict:
         "changed_share": changed / labelled if labelled else 0.0,
         "transitions": transitions_of(table, scheme),
         "matrix": matrix_of(table, scheme),
-        "classes": areas_of(table, scheme, grid.pixel_size[0] * grid.pixel_size[1]),
+        "classes": areas_of(table, scheme, grid),
         "held_back": tally.held,
         "grid": grid.describe(),
         "notes": notes,
