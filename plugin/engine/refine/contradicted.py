@@ -53,8 +53,9 @@ _TO_COMMON = ((0.1, 0.3),)
 _STRONG = (0.45, 0.7)
 _SWAPPED = 0.0025  # share of the map in strong regions, from which on classes are swapped
 _WHEN_SWAPPED = ((0.3, 0.3), (0.45, 0.5), (0.8, 0.7))
-_WITHIN = 0.7  # share of the surroundings that what is taken for swapped needs
+_WITHIN = 0.7  # share of the new class around, against the old, that swapped regions need
 _OUTLINED = 1.5  # sharper outlines are those of objects
+_PLAINLY = 0.02  # as _SWAPPED: from which on an outline is no reason against it
 
 
 class ContradictedEngine:
@@ -132,11 +133,12 @@ class ContradictedEngine:
         alone &= self._resembles(found, np.flatnonzero(alone), source)
         beside = found.thick(1) & (found.touch > _BESIDE) & found.enough
         blends = found.outline <= _OUTLINED
-        strong = beside & common & blends & _passes(found, (_STRONG,))
-        self.swapped = found.size[strong].sum() / total >= _SWAPPED
+        strong = beside & common & _passes(found, (_STRONG,))
+        plain = found.size[strong].sum() / total >= _PLAINLY
+        self.swapped = plain or found.size[strong & blends].sum() / total >= _SWAPPED
         proof = np.where(common, _passes(found, _TO_COMMON), _passes(found, _TO_RARER))
         if self.swapped:
-            within = common & blends & (found.touch >= _WITHIN)
+            within = common & (blends | plain) & (found.within >= _WITHIN)
             proof = proof | (within & _passes(found, _WHEN_SWAPPED))
         taken = alone | (beside & proof)
         self._taken = np.append(taken, False)
