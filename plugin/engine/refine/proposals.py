@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +43,7 @@ def gather(read, grid, scheme: Taxonomy, evidence: str, progress: Progress) -> t
             continue
         parts = _sheet(read(tile.core))[0]
         for shape, number in _polygons(parts, wanted[first:last], grid.sub(tile.core)):
-            shapes[int(pieces.root[first + number])] += (marshal.dumps(shape["coordinates"]),)
+            shapes[int(pieces.root[first + number])] += (_packed(shape["coordinates"]),)
     width, height = grid.pixel_size
     figures = [(shapes[int(root)], *pieces.of(root)) for root in kept]
     return Proposals(figures, scheme, evidence, width * height), left_out
@@ -68,6 +67,11 @@ class Proposals(Sequence):
     def __len__(self) -> int:
         return len(self._figures)
 
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # as of a list
+
     def __getitem__(self, place):
         if isinstance(place, slice):
             return [self[i] for i in range(*place.indices(len(self)))]
@@ -87,10 +91,20 @@ class Proposals(Sequence):
             "evidence": self._evidence,
             "status": "open",
         }
-        parts = [marshal.loads(part) for part in packed]
+        parts = [_unpacked(part) for part in packed]
         if len(parts) == 1:
             return {"type": "Polygon", "coordinates": parts[0]}, attributes
         return {"type": "MultiPolygon", "coordinates": parts}, attributes
+
+
+def _packed(rings) -> tuple:
+    """Rings of points as bytes."""
+    return tuple(np.array(ring, np.float64).tobytes() for ring in rings)
+
+
+def _unpacked(rings: tuple) -> list:
+    points = (np.frombuffer(ring, np.float64).reshape(-1, 2).tolist() for ring in rings)
+    return [[tuple(point) for point in ring] for ring in points]
 
 
 class _Pieces:
