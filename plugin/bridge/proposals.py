@@ -225,7 +225,7 @@ def style(layer: QgsVectorLayer, colours: dict) -> None:
         }
         symbol = QgsFillSymbol.createSimple(simple)
         opacity = QgsProperty.fromExpression(_SEEN)
-        symbol.setDataDefinedProperty(by_name["alpha"], opacity)
+        symbol.setDataDefinedProperty(QgsSymbol.Property(by_name["alpha"]), opacity)
         categories.append(QgsRendererCategory(text, symbol, text))
     change = '"old_name" || \' → \' || "new_name"'
     layer.setRenderer(QgsCategorizedSymbolRenderer(change, categories))

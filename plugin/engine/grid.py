@@ -102,8 +102,13 @@ class Grid:
         a, b, _, d, e, _ = self.transform
         return Grid(self.crs, (a, b, x, d, e, y), window.width, window.height)
 
-    def window_of(self, bounds: Bounds, what: str = "The extent") -> Window:
+    def window_of(
+        self, bounds: Bounds, what: str = "The extent", own: str = "the raster"
+    ) -> Window:
         """The smallest window of whole pixels that covers ``bounds``, clipped to the grid.
+
+        Args:
+            what, own: what ``bounds`` and the grid belong to, for the words of a refusal.
 
         Raises:
             ConcordError: ``bounds`` is empty or does not touch the grid.
@@ -121,7 +126,7 @@ class Grid:
         wide, high = max(1, end_col - col), max(1, end_row - row)
         window = Window(col, row, wide, high).clipped(self.width, self.height)
         if window.is_empty:
-            raise ConcordError(f"{what} does not overlap the raster; choose one inside it.")
+            raise ConcordError(f"{what} does not overlap {own}; choose one of the same place.")
         return window
 
     def tiles(self, size: int, halo: int = 0, within: Window | None = None) -> Iterator[Tile]:

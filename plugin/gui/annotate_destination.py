@@ -6,6 +6,7 @@ from qgis.PyQt.QtCore import QObject, pyqtSignal
 from qgis.PyQt.QtWidgets import QFormLayout, QStackedWidget, QToolButton
 
 from ..bridge import painting, settings
+from ..bridge.proposals import is_proposals
 from ..bridge.text import tr
 from .widgets import LayerCombo, choice, row, side_by_side
 
@@ -22,7 +23,7 @@ class Destination(QObject):
         self.kind = choice()
         self.kind.addItem(tr("Polygons"), POLYGONS)
         self.kind.addItem(tr("Class raster"), PIXELS)
-        self.labels = LayerCombo("polygon")
+        self.labels = LayerCombo("polygon", lambda layer: not is_proposals(layer))
         self.new_button = QToolButton()
         self.new_button.setText(tr("New…"))
         self.new_button.setToolTip(tr("Make a GeoPackage with the fields a label layer needs"))

@@ -231,17 +231,24 @@ class CampaignPanel(Panel):
             self.show_report(reports.of(outcome))
             self._report_path = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
             self.open_report.setVisible(Path(self._report_path).exists())
-            self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))
+            text = tr("Consensus made in {s:.1f} s; it is chosen for the export below.")
+            self.say(text.format(s=outcome.seconds))
 
         self.launch("concord:consensus", parameters, done)
 
     def show_report(self, report: dict) -> None:
         """Show agreement, what stayed undecided and each annotator's estimated accuracy."""
-        self.numbers.setText(
-            tr("Agreement {a:.1f} %, undecided {u:.1f} % of the pixels.").format(
-                a=100 * float(report.get("agreement_mean", 0)),
-                u=100 * float(report.get("undecided_share", 0)),
-            )
+        text = tr("Agreement {a:.1f} % on average; {u:.1f} % of the pixels stay undecided.").format(
+            a=100 * float(report.get("agreement_mean", 0)),
+            u=100 * float(report.get("undecided_share", 0)),
+        )
+        if report.get("method") != report.get("asked"):  # then its first note says why
+            text = "\n".join([text, *report.get("notes", [])[:1]])
+        self.numbers.setText(text)
+        # The majority does not judge people: this is how often they chose what most did.
+        judged = report.get("method") != "majority"
+        self.people.setHorizontalHeaderLabels(
+            [tr("Annotator"), tr("Accuracy") if judged else tr("With the majority"), tr("Votes")]
         )
         self.numbers.show()
         people = report.get("annotators", [])

@@ -194,7 +194,7 @@ class StoreSection(Members, QObject):
         self.people.fill(
             [
                 (p["name"], f"{p['submitted']} / {p['tasks']}",
-                 f"{p['seconds'] / 60 / max(p['submitted'], 1):.1f}", p["flags"])
+                 f"{p['seconds'] / 60 / p['submitted']:.1f}" if p["submitted"] else "–", p["flags"])
                 for p in view["people"]
             ]
         )  # fmt: skip

@@ -181,7 +181,7 @@ class ModelsPanel(Panel):
             return
         levels = {verdict.get("level") for verdict in verdicts}
         if "red" in levels:
-            self.say(tr("This model does not fit this layer."))
+            self.say(tr("This model does not fit this layer; the lines with Stop say why."))
         elif "amber" in levels:
             self.say(tr("The model can run; look at the remarks first."))
         else:
@@ -242,6 +242,13 @@ class ModelsPanel(Panel):
             self._live.end()
             self._live = None
 
+    def _bring_into_sight(self, layer) -> None:
+        """Zoom to a result that lies beside what the map shows; else the view is the user's."""
+        view = self.iface.mapCanvas().mapSettings()
+        if not view.layerExtentToOutputExtent(layer, layer.extent()).intersects(view.extent()):
+            self.iface.mapCanvas().setExtent(view.layerExtentToOutputExtent(layer, layer.extent()))
+            self.iface.mapCanvas().refresh()
+
     def _ran(self, outcome: Outcome, name: str) -> None:
         results = outcome.results
         if results.get("PROBABILITIES"):
@@ -258,6 +265,7 @@ class ModelsPanel(Panel):
                 results["UNCERTAINTY"], title, "probability", self.project, visible=False
             )
         made = layers.add_raster(results["OUTPUT"], name, kind, self.project)
+        self._bring_into_sight(made)
         if results.get("POLYGONS"):
             title = tr("{name}, polygons").format(name=name)
             polygons = layers.add_vector(results["POLYGONS"], title, self.project)

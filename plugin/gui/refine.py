@@ -114,6 +114,7 @@ class RefinePanel(Panel):
         self.review_column = self.section(tr("Review"), collapsed=True)
         self.review = ReviewQueue(self.iface)
         self.review.failed.connect(self.fail)
+        self.visibilityChanged.connect(self.review.set_in_front)
         self.review.said.connect(self.say)
         self.review.moved.connect(self.refresh)
         self._taken_up = ""  # the proposals whose maps are chosen and whose review is unfolded

@@ -28,7 +28,7 @@ ENGINES = (
     ("slic", "Compact segments (SLIC)", "Classes vote inside even segments of the image."),
     ("watershed", "Watershed segments", "Classes vote inside basins of the image's gradient."),
     ("prompt", "Prompted regions", "Classes vote inside regions a promptable model draws; slow."),
-    ("mode", "Mode filter", "Each pixel takes the most frequent class around it; no image needed."),
+    ("mode", "Mode filter", "Each pixel takes the most frequent class around it; heeds no image."),
 )
 
 

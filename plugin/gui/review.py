@@ -40,6 +40,7 @@ class ReviewQueue(QWidget):
         self.place = -1
         self.shown = ReviewMap(iface.mapCanvas())
         self._undo: list = []
+        self._in_front = True
         self._build()
         self._keys()
 
@@ -94,10 +95,10 @@ class ReviewQueue(QWidget):
         self._arm()
 
     def _arm(self) -> None:
-        self.keys.arm(self.isVisible() and bool(self.items))
+        self.keys.arm(self.in_sight and bool(self.items))
 
     def _pressed(self, action) -> None:
-        if self.isVisible():
+        if self.in_sight:
             self._guarded(action)
 
     def _guarded(self, action) -> None:
@@ -113,6 +114,19 @@ class ReviewQueue(QWidget):
         # After a restart the map may be elsewhere; a place in sight is left where it is.
         if self.item is not None and not self.shown.sees(self.layer, self._geometry()):
             self.shown.zoom(self.layer, self._geometry())
+
+    @property
+    def in_sight(self) -> bool:
+        """True while the queue can be seen: a dock behind another one's tab is visible to Qt."""
+        return self._in_front and self.isVisible()
+
+    def set_in_front(self, on: bool) -> None:
+        """Whether the panel is the one of its tabs that is shown; keys and map follow."""
+        self._in_front = on
+        self._arm()
+        self._mark()
+        if not on:
+            self.swipe.setValue(0)
 
     def hideEvent(self, event) -> None:  # noqa: N802
         super().hideEvent(event)
@@ -257,7 +271,7 @@ class ReviewQueue(QWidget):
         self.undo_button.setEnabled(bool(self._undo))
         self.follow_maps()
         self._arm()
-        if self.isVisible():
+        if self.in_sight:
             if item is not None:
                 self.shown.zoom(self.layer, self._geometry())
             self._mark()
@@ -285,7 +299,7 @@ class ReviewQueue(QWidget):
         return feature.geometry() if feature.isValid() else QgsGeometry()
 
     def _mark(self) -> None:
-        if self.item is None or self.layer is None or not self.isVisible():
+        if self.item is None or self.layer is None or not self.in_sight:
             self.shown.unmark()
         else:
             self.shown.mark(self.layer, self._geometry())

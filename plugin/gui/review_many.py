@@ -51,12 +51,12 @@ class AcceptMany(QWidget):
 
     def chosen(self) -> list:
         """The open proposals that are meant; as sure as the panel tells it, in whole percent."""
-        pair, least = self.pairs.currentData(), self.least.value()
+        pair, least = self.pairs.currentData(), (self.least.value() - 0.5) / 100
         return [
             i
             for i in self._items
             if i.status == proposals.OPEN
-            and round(100 * i.confidence) >= least
+            and i.confidence >= least
             and (not pair or f"{i.old_class}>{i.new_class}" == pair)
         ]
 

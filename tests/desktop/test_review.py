@@ -112,6 +112,28 @@ def test_keys_decide_with_the_focus_on_the_map(review, iface, qtbot):
     assert statuses(queue.layer).count("rejected") == 0
 
 
+def test_a_key_on_the_map_decided_proposals_while_another_tab_was_in_front(
+    review, plugin, iface, qtbot
+):
+    queue, canvas = review.review, iface.mapCanvas()
+    for panel in plugin.panels.values():
+        panel.show()
+    plugin.show_panel("annotate")
+    qtbot.waitUntil(lambda: not queue.in_sight, timeout=5000)
+    iface.mainWindow().activateWindow()
+    canvas.setFocus()
+    qtbot.waitUntil(canvas.hasFocus, timeout=5000)
+    QTest.keyClick(canvas, Qt.Key.Key_R)
+    assert set(statuses(queue.layer)) == {"open"}
+    assert queue.shown._highlight is None
+    plugin.show_panel("refine")
+    qtbot.waitUntil(lambda: queue.in_sight, timeout=5000)
+    canvas.setFocus()
+    QTest.keyClick(canvas, Qt.Key.Key_R)
+    assert statuses(queue.layer).count("rejected") == 1
+    assert queue.shown._highlight is not None
+
+
 def test_flipping_shows_before_after_and_image(review, iface, qtbot):
     queue, root = review.review, QgsProject.instance().layerTreeRoot()
     seen = []

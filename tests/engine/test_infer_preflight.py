@@ -141,3 +141,14 @@ def test_a_look_finds_the_only_data_of_a_large_image(tmp_path, monkeypatch):
     rasters.write(path, values, place, names=["red"], nodata=np.nan)
     with scenes.Scene([path]) as scene:
         assert np.nanmax(scene.glance(["red"])) == 3
+
+
+@pytest.mark.parametrize(("size", "remedy"), [(10.0, "sharper image"), (0.1, "resample it to 0.7")])
+def test_a_coarse_image_was_told_to_be_resampled(size, remedy):
+    class Wanted:
+        pixel_size_range = (0.7, 1.5)
+
+    class Seen:
+        grid = Grid("EPSG:32632", (size, 0, 5e5, 0, -size, 5e6), 9, 9)
+
+    assert remedy in preflight._resolution(Wanted(), Seen()).detail

@@ -54,6 +54,18 @@ def test_salt_and_pepper(scene, share):
     assert gain(truth, noisy, after) > 0.85 * wrong
 
 
+def test_speckle_among_many_classes_was_seen_and_then_left(scene):
+    bands, truth = scene
+    rng = np.random.default_rng(2)
+    rare = np.where(np.arange(300)[None, :] >= 280, 5 + np.arange(320)[:, None] // 27, truth)
+    noisy = np.where(rng.random(rare.shape) < 0.04, rng.integers(1, 17, rare.shape), rare)
+    found, after = judge(bands, noisy)
+    assert found.kind == "speckle"
+    wrong = (noisy != rare).mean()
+    assert found.rate == pytest.approx(wrong, rel=0.25)
+    assert gain(rare, noisy, after) > 0.5 * wrong
+
+
 @pytest.mark.parametrize("offset", [(3, 0), (-2, 5)])
 def test_a_shift_is_found_to_the_pixel(scene, offset):
     bands, truth = scene

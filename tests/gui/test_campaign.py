@@ -247,3 +247,16 @@ def test_agreed_is_not_enough_where_the_campaign_asks_for_a_posterior(panel, mes
     settle(panel)
     assert [t.state for t in store.tasks()][:2] == ["voted", "sealed"]
     assert store.events(2)[-1][5] == "at least 80 % agreement and 90 % posterior"
+
+
+def test_two_annotators_were_both_said_to_be_right_in_every_vote(open_panel):
+    panel = open_panel(CampaignPanel)
+    why = "Dawid-Skene needs three annotators; the majority was used"
+    report = {"method": "majority", "asked": "dawidskene", "agreement_mean": 0.917,
+              "undecided_share": 0.166, "notes": [why, "other"],
+              "annotators": [{"name": "ana", "accuracy": 1.0, "votes": 9}]}  # fmt: skip
+    panel.show_report(report)
+    assert why in panel.numbers.text() and "other" not in panel.numbers.text()
+    assert panel.people.horizontalHeaderItem(1).text() == "With the majority"
+    panel.show_report({**report, "method": "dawidskene", "notes": []})
+    assert panel.people.horizontalHeaderItem(1).text() == "Accuracy"

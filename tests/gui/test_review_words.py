@@ -70,3 +70,15 @@ def test_the_map_before_was_grey_beside_a_coloured_map_after(tmp_path):
     layers.style_plain_classes(plain)
     assert plain.renderer() is own, "a style of the user's stays"
     QgsProject.instance().removeAllMapLayers()
+
+
+def test_proposals_were_offered_as_a_label_layer(open_panel, qgis_new_project):
+    from concord.plugin.gui.annotate import AnnotatePanel
+
+    fields = "&".join(f"field={name}:string" for name in proposals.NEEDED)
+    made = QgsVectorLayer(f"Polygon?crs=EPSG:4326&{fields}", "proposals", "memory")
+    own = QgsVectorLayer("Polygon?crs=EPSG:4326&field=class:integer", "own", "memory")
+    QgsProject.instance().addMapLayers([made, own])
+    panel = open_panel(AnnotatePanel)
+    names = [panel.labels.itemText(i) for i in range(panel.labels.count())]
+    assert names == ["own"]

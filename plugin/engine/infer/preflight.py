@@ -210,7 +210,9 @@ def _resolution(card: Card, scene: Scene) -> Verdict | None:
     if low <= size <= high:
         return Verdict(GREEN, "Resolution", text)
     far = size < low / 2 or size > high * 2
-    return Verdict(RED if far else AMBER, "Resolution", f"{text}; resample the image")
+    # Pixels made finer than they were seen hold nothing that the model could find.
+    remedy = "choose a sharper image" if size > high else f"resample it to {low:g} m or more"
+    return Verdict(RED if far else AMBER, "Resolution", f"{text}; {remedy}")
 
 
 def _unit(card: Card, scene: Scene, values: np.ndarray) -> Verdict:
@@ -259,7 +261,11 @@ def _range(card: Card, values: np.ndarray) -> Verdict | None:
             if share > 0.5:
                 odd.append(f"{name} ({share:.0%} outside {low:.3g} to {high:.3g})")
     if odd:
-        return Verdict(AMBER, "Values", f"unlike the training data: {', '.join(odd)}")
+        return Verdict(
+            AMBER,
+            "Values",
+            f"unlike the training data: {', '.join(odd)}; rescale the image to those values",
+        )
     return Verdict(GREEN, "Values", "within the range of the training data")
 
 
@@ -290,5 +296,5 @@ def refuse_red(verdicts, model: str) -> None:
     if reds:
         raise ConcordError(
             f"{model} does not fit the image: {reds[0].what.lower()} {reds[0].detail}; mend it "
-            "or run with OVERRIDE."
+            "or run it all the same from the toolbox, with OVERRIDE."
         )

@@ -136,7 +136,8 @@ class AutoEngine:
             engine = TaughtEngine(self._examples, self._scale, self._folder)
             return Diagnosis("by example", 0.0, reason, grains), engine
         if grains > _SPECKLE:
-            rate = estimate_rate(source)
+            # Among many classes a rate of few percent talks the estimate down to nothing.
+            rate = max(estimate_rate(source), grains)
             reason = f"{grains:.1%} of the pixels stand alone: salt and pepper."
             return Diagnosis("speckle", rate, reason, grains), PottsEngine(rate)
         blocks = find_blocks(source)

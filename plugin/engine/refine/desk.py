@@ -146,7 +146,7 @@ def common_grid(scene_grid: Grid, labels_grid: Grid) -> Grid:
     bounds = scene_grid.bounds
     if not rasters.same_crs(scene_grid.crs, labels_grid.crs):
         bounds = rasters.transform_bounds(bounds, scene_grid.crs, labels_grid.crs)
-    window = labels_grid.window_of(bounds, "The image")
+    window = labels_grid.window_of(bounds, "The image", "the class map")
     size = (bounds[2] - bounds[0]) / scene_grid.width
     if size < labels_grid.pixel_size[0] * 0.99:
         return scene_grid

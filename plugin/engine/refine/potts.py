@@ -18,6 +18,7 @@ from .source import windows_over
 _SIGMA = 0.8
 _WEIGHT = 6.0
 _ROUNDS = 8
+_FEW = 8
 _REACH = 3  # pixels of the kernel
 
 
@@ -55,7 +56,9 @@ def believe(labels: np.ndarray, codes: np.ndarray, rate: float) -> np.ndarray:
     labelled = own.any(axis=0)
     others = max(1, len(codes) - 1)
     rate = min(rate, 0.9 * others / (others + 1))
-    gain = np.float32(np.log((1.0 - rate) / (rate / others)))
+    # The weight of the neighbours was found on maps of at most eight classes; with fifteen a
+    # pixel's own label would outweigh any neighbours, and nothing could change.
+    gain = np.float32(np.log((1.0 - rate) / (rate / min(others, _FEW - 1))))
     belief = np.where(own > 0, 1.0 - rate, rate / others).astype(np.float32) * labelled
     kernel = np.exp(-0.5 * (np.arange(-_REACH, _REACH + 1) / _SIGMA) ** 2)
     kernel /= kernel.sum()
