@@ -14,7 +14,7 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
+import nets
 import prompt_card
 import prompt_net
 import torch
@@ -30,6 +30,7 @@ CARD = {
     "scale": 1.0,
     "closer": 0.06,
     "doubt": 0.6,
+    "edges": 0.4,
     "mean": [prompt_net.MEAN] * 3,
     "std": [prompt_net.STD] * 3,
 }
@@ -104,8 +105,8 @@ def export(encoder: nn.Module, decoder: nn.Module, folder: Path, texts: dict) ->
         {"point_coords": {1: "points"}, "point_labels": {1: "points"},
          "masks": {2: "rows", 3: "cols"}},
     )  # fmt: skip
-    _halve(first)
-    _halve(second)
+    nets.halved(first)
+    nets.halved(second)
     for key, value in texts.items():
         entry = first.metadata_props.add()
         entry.key, entry.value = key, value
@@ -130,23 +131,6 @@ def _graph(net, inputs, names, outputs, axes):
             opset_version=OPSET, dynamo=False,
         )  # fmt: skip
     return onnx.load_from_string(file.getvalue())
-
-
-def _halve(model) -> None:
-    """Large weights as float16 with a Cast behind, which onnxruntime does once, at opening."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    graph, casts = model.graph, []
-    for weight in graph.initializer:
-        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < 256:
-            continue
-        name = weight.name
-        small = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16))
-        weight.CopyFrom(small)
-        weight.name = f"{name}_half"
-        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    for cast in reversed(casts):
-        graph.node.insert(0, cast)
 
 
 def main(arguments: list | None = None) -> None:

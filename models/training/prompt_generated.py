@@ -22,7 +22,12 @@ def noise(rng, side: int, smooth: float) -> np.ndarray:
     return (field - field.mean()) / (field.std() + 1e-6)
 
 
-class _Canvas:
+class Canvas:
+    """A scene being drawn: ``image`` (rows, cols, 4) 0 to 1, and numbered ``fields``, ``things``.
+
+    The functions of this module draw on it; ``things`` lie on top of the fields.
+    """
+
     def __init__(self, rng):
         self.rng = rng
         self.image = np.zeros((SIDE, SIDE, 4), np.float32)
@@ -58,8 +63,11 @@ def _colour(rng, kind: str) -> np.ndarray:
     return np.clip(np.array(base[rng.integers(len(base))]) + rng.normal(0, 0.06, 4), 0.02, 0.98)
 
 
-def _ground(canvas) -> None:
-    """Fields as cells of a plane split by bent cuts, with rows and patches, tracks between them."""
+def ground(canvas, alike: float = 0.0) -> None:
+    """Fields as cells of a plane split by bent cuts, with rows and patches, tracks between them.
+
+    A share ``alike`` bears what a neighbour bears: only the track between them tells them apart.
+    """
     rng = canvas.rng
     yy, xx = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     bend = rng.uniform(0, 14)
@@ -77,8 +85,9 @@ def _ground(canvas) -> None:
         along = xx2 * np.cos(angle) + yy2 * np.sin(angle)
         cut = rng.uniform(*np.percentile(along[part], (25, 75)))
         parts += [part & (along < cut), part & (along >= cut)]
-    gap = int(rng.integers(0, 4))
+    gap = int(rng.integers(0, 4)) if not alike else 1
     canvas.paint(np.ones((SIDE, SIDE), bool), _colour(rng, "road" if gap else "field"))
+    grown = None
     for part in parts:
         if gap:
             part = ndimage.binary_erosion(part, iterations=int(rng.integers(1, gap + 1)))
@@ -88,11 +97,16 @@ def _ground(canvas) -> None:
         rows = np.sin((xx * np.cos(angle) + yy * np.sin(angle)) * 2 * np.pi / period)
         texture = rng.choice([0, 0.01, 0.03, 0.06]) * rows
         texture = texture + rng.uniform(0, 0.05) * noise(rng, SIDE, rng.uniform(2, 60))
-        canvas.paint(part, _colour(rng, "field"), texture.astype(np.float32))
+        if grown is None or not alike or rng.random() >= alike:
+            grown = _colour(rng, "field")
+        elif rng.random() < 0.5:
+            grown = np.clip(grown + rng.normal(0, 0.02, 4), 0.02, 0.98)
+        canvas.paint(part, grown, texture.astype(np.float32))
         canvas.fields[part] = canvas.number()
 
 
-def _road(canvas) -> None:
+def road(canvas) -> None:
+    """A road across the scene."""
     rng = canvas.rng
     ends = rng.integers(0, SIDE, 4)
     mask = np.zeros((SIDE, SIDE), bool)
@@ -124,7 +138,7 @@ def _pond(canvas, kind: str = "water") -> None:
     canvas.thing(mask, _colour(rng, kind), texture)
 
 
-def _roof(canvas, sun: tuple, size: float) -> None:
+def roof(canvas, sun: tuple, size: float) -> None:
     """A rectangle or an L, its two or four slopes lit by the sun, its shadow on the ground."""
     rng = canvas.rng
     row, col, turn = rng.uniform(0, SIDE), rng.uniform(0, SIDE), rng.uniform(0, np.pi)
@@ -176,7 +190,8 @@ def _patch(rng, cover: np.ndarray, along: np.ndarray, across: np.ndarray) -> Non
             cover[part] *= np.exp(rng.normal(0, 0.3)) * (1 + rng.normal(0, 0.08, 4))
 
 
-def _tree(canvas, size: float) -> None:
+def tree(canvas, size: float) -> None:
+    """A tree of about ``size`` pixels."""
     rng = canvas.rng
     row, col, size = rng.uniform(0, SIDE), rng.uniform(0, SIDE), size * rng.uniform(0.6, 1.5)
     mask = np.zeros((SIDE, SIDE), bool)
@@ -188,21 +203,21 @@ def _tree(canvas, size: float) -> None:
     canvas.thing(mask, _colour(rng, "tree"), 0.06 * noise(rng, SIDE, max(2.0, size / 3)))
 
 
-def scene(seed: int) -> Scene:
-    """One generated scene."""
+def scene(seed: int, alike: float = 0.0) -> Scene:
+    """One generated scene; of ``alike`` neighbouring fields see `ground`."""
     rng = np.random.default_rng(seed)
-    canvas = _Canvas(rng)
-    _ground(canvas)
+    canvas = Canvas(rng)
+    ground(canvas, alike)
     for _ in range(int(rng.integers(0, 4))):
-        _road(canvas)
+        road(canvas)
     for _ in range(int(rng.integers(0, 7))):
         _pond(canvas, "tree" if rng.random() < 0.2 else "water")
     sun = (float(rng.uniform(-1, 1)), float(rng.uniform(-1, 1)))
     size = np.exp(rng.uniform(np.log(6), np.log(40)))
     for _ in range(int(rng.integers(0, 45 if size < 15 else 18))):
-        _roof(canvas, sun, size * rng.uniform(0.6, 1.5))
+        roof(canvas, sun, size * rng.uniform(0.6, 1.5))
     for _ in range(int(rng.integers(0, 60))):
-        _tree(canvas, min(size, 14) * rng.uniform(0.3, 1.0))
+        tree(canvas, min(size, 14) * rng.uniform(0.3, 1.0))
     image = canvas.image + 0.03 * noise(rng, SIDE, 200)[..., None]
     blur = rng.choice([0.4, 0.7, 1.0, 1.5])
     image = ndimage.gaussian_filter(image, (blur, blur, 0))

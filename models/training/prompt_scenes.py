@@ -165,13 +165,20 @@ def chesapeake(path: Path) -> list:
     return found
 
 
-def relief(folder: Path) -> Scene:
-    """Hillshade, slope, height above ground and surface, with footprints (EPSG:26918)."""
-    import json
-
+def outlined(path: Path, shapes: list, crs: str = "EPSG:4326") -> np.ndarray:
+    """(rows, cols) numbers from 1 of GeoJSON geometries in ``crs``, on the grid of a raster."""
     import rasterio
     from rasterio.features import rasterize
     from rasterio.warp import transform_geom
+
+    with rasterio.open(path) as source:
+        pairs = [(transform_geom(crs, source.crs, shape), k + 1) for k, shape in enumerate(shapes)]
+        return rasterize(pairs, source.shape, transform=source.transform, dtype="int32")
+
+
+def relief(folder: Path) -> Scene:
+    """Hillshade, slope, height above ground and surface, with footprints (EPSG:26918)."""
+    import json
 
     dsm = read(folder / "dsm.tif")[0].astype(np.float32)
     height = read(folder / "hag.tif")[0].astype(np.float32)
@@ -183,13 +190,8 @@ def relief(folder: Path) -> Scene:
     shade = np.cos(slope) * 0.7 + np.sin(slope) * 0.7 * np.cos(np.arctan2(dy, -dx) - 0.8)
     planes = stretched(np.stack([shade, slope, np.clip(height, 0, 30), filled]))
     text = json.loads((folder / "buildings.geojson").read_text())
-    with rasterio.open(folder / "dsm.tif") as source:
-        own = text.get("crs", {}).get("properties", {}).get("name", "EPSG:4326")
-        shapes = [
-            (transform_geom(own, source.crs, feature["geometry"]), k + 1)
-            for k, feature in enumerate(text["features"])
-        ]
-        roofs = rasterize(shapes, source.shape, transform=source.transform, dtype="int32")
+    own = text.get("crs", {}).get("properties", {}).get("name", "EPSG:4326")
+    roofs = outlined(folder / "dsm.tif", [feature["geometry"] for feature in text["features"]], own)
     layers = [(roofs, 3.0), *regions(planes[..., :3], (150, 600), 0.5)]
     return Scene("elevation", planes, layers, ((0, 1, 2), (2, 2, 2), (2, 0, 1)), (0.8, 2.5), 1.5)
 

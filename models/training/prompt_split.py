@@ -43,7 +43,7 @@ EAST, DEVELOPED = 2048, (slice(1024, 2048), slice(1600, 2048))  # of the fair-ug
 POND_COLUMNS, POND_ROWS = 622, 540
 POND_DATES = ("20090818", "20100629", "20120731", "20140720", "20160816")
 FIELD_COLUMNS, FLOOD_COLUMNS = 60, 342
-GENERATED, COLLAGES = 200, 100
+GENERATED, COLLAGES, ALIKE = 200, 100, 60
 RGB, NRG = (0, 1, 2), (3, 0, 1)
 
 
@@ -187,6 +187,11 @@ def _drawn(group: int) -> list:
     return [prompt_generated.scene(7000 + group * 10 + k) for k in range(10)]
 
 
+def _alike() -> list:
+    """Countryside where neighbours grow the same: only a track tells their fields apart."""
+    return [prompt_generated.scene(8000 + k, 0.6) for k in range(ALIKE)]
+
+
 def _collages() -> list:
     """Training roofs of fair-uganda on its own ground and on that of other aerial pictures."""
     own = [(scene.planes, scene.layers[0][0]) for scene in _uganda()]
@@ -202,7 +207,7 @@ def _collages() -> list:
 JOBS = {
     "uganda": _uganda, "chips": _chips, "lulc": _lulc, "floods": _floods, "coast": _coast,
     "major": _major, "dates": _dates, "pictures": _pictures, "relief": _relief,
-    "collages": _collages,
+    "collages": _collages, "alike": _alike,
     **{f"ponds-{date}": (lambda date=date: _ponds(date)) for date in POND_DATES},
     **{f"generated-{k}": (lambda k=k: _drawn(k)) for k in range(GENERATED // 10)},
 }  # fmt: skip
@@ -229,7 +234,7 @@ def training(processes: int = 1) -> list:
         found += pickle.loads((CACHE / f"{name}.pickle").read_bytes())
     for scene in found:
         if scene.name.startswith("generated"):
-            scene.weight = 18.0 / GENERATED
+            scene.weight = 18.0 / GENERATED if int(scene.name.split()[1]) < 8000 else 8.0 / ALIKE
         if scene.name.startswith("collage"):
             scene.weight = 14.0 / COLLAGES
         if not scene.name.startswith("uganda"):  # small pictures are shown much enlarged

@@ -185,19 +185,19 @@ def spun(image: np.ndarray, angle: float) -> np.ndarray:
 def generated(number: int) -> tuple:
     """(image (512, 512, 3) uint8, classes) of fields, roads, trees and roofs, some under trees."""
     rng = np.random.default_rng(9000 + number)
-    canvas = prompt_generated._Canvas(rng)
-    prompt_generated._ground(canvas)
+    canvas = prompt_generated.Canvas(rng)
+    prompt_generated.ground(canvas)
     for _ in range(int(rng.integers(0, 4))):
-        prompt_generated._road(canvas)
+        prompt_generated.road(canvas)
     for _ in range(int(rng.integers(0, 25))):
-        prompt_generated._tree(canvas, rng.uniform(6, 25))
+        prompt_generated.tree(canvas, rng.uniform(6, 25))
     sun, size = tuple(rng.uniform(-1, 1, 2)), np.exp(rng.uniform(*np.log((10, 45))))
     canvas.things[:] = 0
     for _ in range(int(rng.integers(5, 26))):
-        prompt_generated._roof(canvas, sun, size * rng.uniform(0.6, 1.5))
+        prompt_generated.roof(canvas, sun, size * rng.uniform(0.6, 1.5))
     roof = (canvas.things > 0).astype(np.uint8)
     for _ in range(int(rng.integers(0, 12))):
-        prompt_generated._tree(canvas, rng.uniform(4, 12))
+        prompt_generated.tree(canvas, rng.uniform(4, 12))
     image = canvas.image[..., :3] + 0.03 * prompt_generated.noise(rng, len(roof), 200)[..., None]
     image = cv2.GaussianBlur(image.astype(np.float32), (0, 0), float(rng.choice([0.4, 0.7, 1.0])))
     inside = cv2.erode(roof, np.ones((5, 5), np.uint8))

@@ -14,6 +14,7 @@ from qgis.core import (
 from ..bridge import capture
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from . import scratch
 from .base import ConcordAlgorithm
 
 _NUMBERS = ("old_class", "new_class", "proposal", "confidence")
@@ -26,6 +27,7 @@ class ApplyProposals(ConcordAlgorithm):
     ID = "applyproposals"
     TITLE = "Apply proposals"
     GROUP = ("refine", "Refine")
+    UNASKED = {"OUTPUT": ".tif"}
     NEEDS = ("rasterio",)
     HELP = (
         "Writes a new raster in which the proposals' regions have their new class. The old map is "
@@ -63,7 +65,7 @@ class ApplyProposals(ConcordAlgorithm):
             "the proposals were made.",
         )
         self.add_taxonomy()
-        self.add_raster_output("OUTPUT", "Map with the changes")
+        self.add_raster_output("OUTPUT", "Map with the changes", main=True)
         self.add(
             QgsProcessingParameterFileDestination(
                 "CHANGES", tr("Change log"), "JSON (*.json)", optional=True, createByDefault=False
@@ -111,6 +113,7 @@ class ApplyProposals(ConcordAlgorithm):
         feedback.pushInfo(text.format(pixels=done["pixels"], n=done["proposals"]))
         results = {"OUTPUT": values["output"], "PIXELS": done["pixels"], "BATCH": done["batch"]}
         if values["changes"]:
+            scratch.retell(values["changes"], self._unasked.values())
             results["CHANGES"] = values["changes"]
         return results
 

@@ -7,6 +7,7 @@ becomes the one sentence that the user sees.
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from qgis.core import (
@@ -23,9 +24,9 @@ from qgis.core import (
 from ..bridge import capture
 from ..bridge.feedback import progress_of
 from ..bridge.text import tr
-from ..engine import packages
+from ..engine import files, packages
 from ..engine.errors import Cancelled, ConcordError
-from . import checks
+from . import checks, scratch
 
 
 class ConcordAlgorithm(QgsProcessingAlgorithm):
@@ -36,6 +37,8 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
     GROUP = ("", "")  # (id, title)
     HELP = ""
     NEEDS: tuple = ("rasterio",)
+    ANSWERS = False  # whether a run without any output is of use, for what it says and returns
+    UNASKED: dict = {}  # {output: suffix}: made on the way even when it is left out
 
     # --- what a subclass gives
 
@@ -93,7 +96,8 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
             )
             if problem:
                 return False, problem
-        return True, ""
+        problem = "" if self.ANSWERS else checks.nothing_asked(self, parameters)
+        return not problem, problem
 
     def validateInputCrs(self, parameters, context) -> bool:
         return True  # inputs in several CRSs are brought on one grid
@@ -114,7 +118,7 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
         try:
             if self._refusal is not None:
                 raise self._refusal
-            return self.compute(self._values, parameters, context, feedback, progress)
+            return self._computed(parameters, context, feedback, progress)
         except ConcordError as error:
             if isinstance(error, Cancelled):
                 checks.take_back(self._new)
@@ -123,6 +127,18 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(
                 tr("There is not enough memory for this run; choose a smaller extent.")
             ) from error
+
+    def _computed(self, parameters, context, feedback, progress) -> dict:
+        """The results; an output that was left out is made where it is gone afterwards."""
+        values, self._unasked = self._values, {}
+        with contextlib.ExitStack() as stack:
+            for name, suffix in self.UNASKED.items():
+                if parameters.get(name) not in checks.EMPTY:
+                    continue
+                place = stack.enter_context(scratch.file(self, parameters, name, suffix))
+                self._unasked[name] = values[name.lower()] = place
+            results = self.compute(values, parameters, context, feedback, progress)
+        return {name: value for name, value in results.items() if name not in self._unasked}
 
     # --- shared ways of asking
 
@@ -151,10 +167,11 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
             "Id of a class scheme or a JSON file; left out, the raster's own table is used.",
         )
 
-    def add_raster_output(self, name: str, title: str, optional: bool = False):
+    def add_raster_output(self, name: str, title: str, optional: bool = False, main: bool = False):
+        """A raster; the ``main`` one may be left out, too, but forms offer to write it."""
         self.add(
             QgsProcessingParameterRasterDestination(
-                name, tr(title), optional=optional, createByDefault=not optional
+                name, tr(title), optional=optional or main, createByDefault=not optional
             )
         )
 
@@ -168,12 +185,19 @@ class ConcordAlgorithm(QgsProcessingAlgorithm):
             )
         )
 
-    @staticmethod
-    def reported(path: str | None, write, *values) -> dict:
+    def told(self, path: str | None, report: dict) -> dict:
+        """Write a report of one file, when it was asked for; what the results say of it."""
+        if not path:
+            return {}
+        files.write_json(path, scratch.told(report, self._unasked.values()))
+        return {"REPORT": path}
+
+    def reported(self, path: str | None, write, *values) -> dict:
         """Write a page with its numbers beside it, when a report was asked for."""
         if not path:
             return {}
         paths = write(path, *values)
+        scratch.retell(paths["json"], self._unasked.values())
         return {"REPORT": path, "REPORT_HTML": paths["html"], "REPORT_JSON": paths["json"]}
 
     def raster(self, parameters, name: str, context) -> str | None:

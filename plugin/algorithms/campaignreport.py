@@ -12,6 +12,7 @@ class CampaignReport(ConcordAlgorithm):
     ID = "campaignreport"
     TITLE = "Campaign report"
     GROUP = ("campaign", "Campaign")
+    ANSWERS = True
     HELP = (
         "Reads a campaign and writes how far it is, how good everybody is on known answers (with "
         "intervals), how agreement and speed change, and which tasks are most doubtful: mean "

@@ -12,6 +12,7 @@ class CheckChips(ConcordAlgorithm):
     ID = "checkchips"
     TITLE = "Check training chips"
     GROUP = ("campaign", "Campaign")
+    ANSWERS = True
     HELP = (
         "Verifies an exported chip set: files against the manifest, georeference, codes against "
         "the taxonomy, split leakage, STAC items and counts. Fails when anything is wrong; the "

@@ -80,6 +80,15 @@ def parameter_problem(definition, value, context) -> str:
     return tr("{} cannot be used ({}); see its help: {}.").format(name, value, title)
 
 
+def nothing_asked(algorithm, parameters) -> str:
+    """A sentence when an algorithm that only writes is asked for no output, or ''."""
+    names = [d.name() for d in algorithm.destinationParameterDefinitions()]
+    if not names or any(parameters.get(name) not in EMPTY for name in names):
+        return ""
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return tr("Nothing would be written; say where to write {}.").format(listed)
+
+
 def _missing(definition, value) -> str:
     optional = definition.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional
     if optional or (value is None and definition.defaultValue() not in EMPTY):

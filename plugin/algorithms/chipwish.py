@@ -113,7 +113,8 @@ def define_inputs(algorithm) -> None:
     algorithm.add(QgsProcessingParameterRasterLayer("LABELS", tr("Labels")))
     _raster(
         algorithm, "CONSENSUS", "Consensus",
-        "Raster with the posterior in percent in its second band, as consensus writes it.", False,
+        "Raster with the posterior in percent in its second band, as consensus writes it, or in "
+        "its only one.", False,
     )  # fmt: skip
     _raster(algorithm, "AGREEMENT", "Agreement", "Raster of agreement in percent.")
     _raster(algorithm, "CLEAR", "Clear", "Raster that is above 0 where there is no cloud.")

@@ -17,6 +17,7 @@ class ClusterExtent(ConcordAlgorithm):
     ID = "clusterextent"
     TITLE = "Cluster an extent"
     GROUP = ("models", "Models")
+    UNASKED = {"OUTPUT": ".tif"}
     NEEDS = ("rasterio", "scipy")
     HELP = (
         "Sorts pixels into classes by their values alone (principal components or MNF, then "
@@ -44,7 +45,7 @@ class ClusterExtent(ConcordAlgorithm):
             QgsProcessingParameterNumber("SEED", tr("Seed"), integer, 0, True, 0),
             "The same seed gives the same classes.",
         )
-        self.add_raster_output("OUTPUT", "Draft classes")
+        self.add_raster_output("OUTPUT", "Draft classes", main=True)
         self.add_report("Report (JSON)", "json")
 
     def capture(self, parameters, context):
@@ -61,7 +62,6 @@ class ClusterExtent(ConcordAlgorithm):
         }
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import files
         from ..engine.learn import cluster
 
         asked = ("inputs", "output", "clusters", "transform", "components", "bands", "extent")
@@ -69,7 +69,4 @@ class ClusterExtent(ConcordAlgorithm):
             **{name: values[name] for name in (*asked, "seed")}, progress=progress
         )
         results = {"OUTPUT": values["output"]}
-        if values["report"]:
-            files.write_json(values["report"], report)
-            results["REPORT"] = values["report"]
-        return results
+        return {**results, **self.told(values["report"], report)}

@@ -24,7 +24,7 @@ class CombinePredictions(ConcordAlgorithm):
             QgsProcessingParameterString("WEIGHTS", tr("Weights"), "", optional=True),
             "One for each raster, separated by ';'; 1,2,1 weighs three classes one by one.",
         )
-        self.add_raster_output("OUTPUT", "Class map")
+        self.add_raster_output("OUTPUT", "Class map", main=True)
         self.add_raster_output("DISAGREEMENT", "Disagreement", optional=True)
         self.add_raster_output("PROBABILITIES", "Combined probabilities", optional=True)
         self.add_report("Report (JSON)", "json")
@@ -40,7 +40,6 @@ class CombinePredictions(ConcordAlgorithm):
         }
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import files
         from ..engine.infer import combine
 
         report = combine.combine(
@@ -52,7 +51,5 @@ class CombinePredictions(ConcordAlgorithm):
             "DISAGREEMENT": values["disagreement"],
             "PROBABILITIES": values["probabilities"],
         }
-        if values["report"]:
-            files.write_json(values["report"], report)
-            results["REPORT"] = values["report"]
-        return {key: value for key, value in results.items() if value}
+        written = {key: value for key, value in results.items() if value}
+        return {**written, **self.told(values["report"], report)}

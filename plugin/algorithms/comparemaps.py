@@ -19,6 +19,7 @@ class CompareMaps(ConcordAlgorithm):
     ID = "comparemaps"
     TITLE = "Compare two maps"
     GROUP = ("refine", "Refine")
+    ANSWERS = True
     NEEDS = ("rasterio", "scipy")
     HELP = (
         "Writes a raster of 256 times the class before plus the class after, with a legend beside "
@@ -47,7 +48,7 @@ class CompareMaps(ConcordAlgorithm):
             )
         )
         self.add_taxonomy()
-        self.add_raster_output("OUTPUT", "From-to raster", optional=True)
+        self.add_raster_output("OUTPUT", "From-to raster", main=True)
         self.add_report()
 
     def capture(self, parameters, context):

@@ -12,6 +12,7 @@ class ConformalSets(ConcordAlgorithm):
     ID = "conformalsets"
     TITLE = "Possible classes at a coverage"
     GROUP = ("models", "Models")
+    UNASKED = {"OUTPUT": ".tif"}
     HELP = (
         "From probabilities and reviewed land: a raster of how many classes must be allowed in "
         "each pixel so that the truth is among them as often as promised. Pixels with many are "
@@ -36,7 +37,7 @@ class ConformalSets(ConcordAlgorithm):
             number("BLOCK", tr("Block side"), number.Type.Double, 0, True, 0),
             "Side of a block in map units; 0 takes a sixteenth of the image.",
         )
-        self.add_raster_output("OUTPUT", "Possible classes")
+        self.add_raster_output("OUTPUT", "Possible classes", main=True)
         self.add_report("Report (JSON)", "json")
 
     def capture(self, parameters, context):
@@ -50,7 +51,6 @@ class ConformalSets(ConcordAlgorithm):
         }
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import files
         from ..engine.infer import conformal
 
         report = conformal.write_sets(
@@ -62,7 +62,4 @@ class ConformalSets(ConcordAlgorithm):
             f"{report['mean_size']:.2f} classes a pixel."
         )
         results = {"OUTPUT": values["output"]}
-        if values["report"]:
-            files.write_json(values["report"], report)
-            results["REPORT"] = values["report"]
-        return results
+        return {**results, **self.told(values["report"], report)}

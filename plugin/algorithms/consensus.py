@@ -12,6 +12,7 @@ class Consensus(ConcordAlgorithm):
     ID = "consensus"
     TITLE = "Consensus of annotators"
     GROUP = ("campaign", "Campaign")
+    UNASKED = {"OUTPUT": ".tif"}
     HELP = (
         "Combines the class rasters of several annotators pixel by pixel. majority marks ties as "
         "255; dawidskene estimates how reliable each annotator is; gold measures that on a raster "
@@ -40,7 +41,7 @@ class Consensus(ConcordAlgorithm):
             "Class probabilities for the method crowdlab: one band per class, on the same grid.",
         )
         self.add_taxonomy()
-        self.add_raster_output("OUTPUT", "Consensus")
+        self.add_raster_output("OUTPUT", "Consensus", main=True)
         self.add_raster_output("AGREEMENT", "Agreement", optional=True)
         self.add_report()
 

@@ -18,6 +18,7 @@ class Coverage(ConcordAlgorithm):
     ID = "coverage"
     TITLE = "Clear coverage of dates"
     GROUP = ("scene", "Scene")
+    ANSWERS = True
     HELP = (
         "Counts clear pixels of every date, by quality layers (SCL, QA_PIXEL, Fmask, UDM2, cloud "
         "masks) where there are any, else by a simple brightness test. Gives a bar a date, a heat "

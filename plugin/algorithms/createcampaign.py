@@ -28,6 +28,7 @@ class CreateCampaign(ConcordAlgorithm):
     ID = "createcampaign"
     TITLE = "Create campaign"
     GROUP = ("campaign", "Campaign")
+    ANSWERS = True
     HELP = (
         "Lays a grid of chips over the imagery (or takes polygons), chooses the places to label, "
         "and hands them out so that everybody has equal work and nobody sees a place twice. The "
@@ -224,7 +225,6 @@ class CreateCampaign(ConcordAlgorithm):
 
     def compute(self, values, parameters, context, feedback, progress):
         from ..bridge import campaign_create
-        from ..engine import files
         from ..engine.campaign import setup
 
         plan = setup.plan(values["wishes"], progress)
@@ -233,7 +233,4 @@ class CreateCampaign(ConcordAlgorithm):
         campaign_create.create(values["where"], plan)
         feedback.pushInfo(tr("{n} tasks were made.").format(n=len(plan.tasks)))
         results = {"STORE": values["store"]}
-        if values["report"]:
-            files.write_json(values["report"], setup.summary(plan))
-            results["REPORT"] = values["report"]
-        return results
+        return {**results, **self.told(values["report"], setup.summary(plan))}

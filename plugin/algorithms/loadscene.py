@@ -19,6 +19,16 @@ from ..bridge.text import tr
 from .base import ConcordAlgorithm
 
 
+def add_files(algorithm) -> None:
+    """The parameter with a scene's files."""
+    algorithm.add(
+        QgsProcessingParameterMultipleLayers(
+            "INPUT", tr("Files or folder"), QgsProcessing.SourceType.TypeFile
+        ),
+        "Rasters of one place, the folder of a product, or a STAC item or catalogue (JSON).",
+    )
+
+
 def add_corrections(algorithm) -> None:
     """The parameter with what the user knows better of single files."""
     parameter = QgsProcessingParameterString("CORRECTIONS", tr("Corrections"), optional=True)
@@ -35,6 +45,7 @@ class LoadScene(ConcordAlgorithm):
     ID = "loadscene"
     TITLE = "Build a scene"
     GROUP = ("scene", "Scene")
+    UNASKED = {"OUTPUT": ".tif"}
     HELP = (
         "Brings rasters of one place on one grid. Bands are recognised from product and file "
         "metadata and file names, named by STAC common names and scaled to physical units "
@@ -44,12 +55,7 @@ class LoadScene(ConcordAlgorithm):
     )
 
     def define(self):
-        self.add(
-            QgsProcessingParameterMultipleLayers(
-                "INPUT", tr("Files or folder"), QgsProcessing.SourceType.TypeFile
-            ),
-            "Rasters of one place, the folder of a product, or a STAC item or catalogue (JSON).",
-        )
+        add_files(self)
         self.add(
             QgsProcessingParameterString("SENSOR", tr("Sensor"), "auto", optional=True),
             "A sensor preset, a preset file (JSON), or auto to recognise each file. Several, "
@@ -83,7 +89,7 @@ class LoadScene(ConcordAlgorithm):
             "Measure by phase correlation how far sensors lie apart, and warn above half a pixel.",
         )
         add_corrections(self)
-        self.add_raster_output("OUTPUT", "Scene")
+        self.add_raster_output("OUTPUT", "Scene", main=True)
         self.add_report("Report (JSON)", "json")
 
     def capture(self, parameters, context):
@@ -107,7 +113,7 @@ class LoadScene(ConcordAlgorithm):
         }
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import corrections, files, load
+        from ..engine import corrections, load
 
         wish = load.wish_of(values["grid"], values["resolution"], values["crs"], values["extent"])
         report = load.load_scene(
@@ -123,7 +129,4 @@ class LoadScene(ConcordAlgorithm):
         for warning in report["warnings"]:
             feedback.pushInfo(warning)
         results = {"OUTPUT": values["output"]}
-        if values["report"]:
-            files.write_json(values["report"], report)
-            results["REPORT"] = values["report"]
-        return results
+        return {**results, **self.told(values["report"], report)}

@@ -24,6 +24,7 @@ class ModelCard(ConcordAlgorithm):
     ID = "modelcard"
     TITLE = "Show a model's card"
     GROUP = ("models", "Models")
+    ANSWERS = True
     NEEDS = ("rasterio", "onnxruntime")
     HELP = (
         "Reads a model's card (STAC MLM inside the file or beside it, or the keys of Deepness) "
@@ -116,7 +117,6 @@ class ModelCard(ConcordAlgorithm):
         return fields
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import files
         from ..engine.infer import card as cards
         from ..engine.infer import dates, describe, session
         from ..engine.scene import Scene
@@ -140,10 +140,7 @@ class ModelCard(ConcordAlgorithm):
             report = describe.describe(model)
         for verdict in report["verdicts"]:
             feedback.pushInfo(f"{verdict['level']}: {verdict['what']}: {verdict['detail']}")
-        if values["report"]:
-            files.write_json(values["report"], report)
-            results["REPORT"] = values["report"]
-        return results
+        return {**results, **self.told(values["report"], report)}
 
     def _calibrate(self, model, values, feedback, progress) -> str:
         from ..engine import files, jobs

@@ -43,7 +43,10 @@ class ObjectConsensus(ConcordAlgorithm):
         )
         self.add(
             QgsProcessingParameterFeatureSink(
-                "OUTPUT", tr("Objects"), QgsProcessing.SourceType.TypeVectorPolygon
+                "OUTPUT",
+                tr("Objects"),
+                QgsProcessing.SourceType.TypeVectorPolygon,
+                optional=True,
             )
         )
         self.add_report()
@@ -82,8 +85,8 @@ class ObjectConsensus(ConcordAlgorithm):
                 )  # fmt: skip
 
         crs = capture.qgis_crs(found.settings.grid.crs)
-        made = sinks.write(self, parameters, "OUTPUT", context, fields, crs, features())
-        return {
-            "OUTPUT": made,
-            **self.reported(values["report"], outlines.write_report, summary),
-        }
+        results = {}
+        if parameters.get("OUTPUT"):
+            made = sinks.write(self, parameters, "OUTPUT", context, fields, crs, features())
+            results["OUTPUT"] = made
+        return {**results, **self.reported(values["report"], outlines.write_report, summary)}

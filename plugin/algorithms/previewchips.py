@@ -12,6 +12,7 @@ class PreviewChips(ConcordAlgorithm):
     ID = "previewchips"
     TITLE = "Preview the split of training chips"
     GROUP = ("campaign", "Campaign")
+    ANSWERS = True
     HELP = (
         "Takes the parameters of the export and writes nothing but the outlines of the chips with "
         "their split, so that it can be looked at on the map first. The report holds counts, "
@@ -24,7 +25,11 @@ class PreviewChips(ConcordAlgorithm):
         chipwish.define_gate(self)
         chipwish.define_split(self)
         chipwish.define_output(self)
-        self.add(QgsProcessingParameterVectorDestination("OUTPUT", chipwish.tr("Outlines")))
+        self.add(
+            QgsProcessingParameterVectorDestination(
+                "OUTPUT", chipwish.tr("Outlines"), optional=True
+            )
+        )
         self.add_report("Report (JSON)", "json")
 
     def capture(self, parameters, context):
@@ -43,16 +48,14 @@ class PreviewChips(ConcordAlgorithm):
 
     def compute(self, values, parameters, context, feedback, progress):
         from ..bridge import chips
-        from ..engine import files
         from ..engine.chips import export
 
         wish = chipwish.wish_of(values)
         report, features = export.preview(
             values["imagery"], values["labels"], wish, values["consensus"], progress
         )
-        chips.write_outlines(values["output"], features, context)
+        if values["output"]:
+            chips.write_outlines(values["output"], features, context)
         chipwish.tell(report, feedback)
-        if values["report"]:
-            files.write_json(values["report"], report)
-        results = {"OUTPUT": values["output"], "CHIPS": report["chips"]}
-        return {**results, "REPORT": values["report"]} if values["report"] else results
+        results = {"OUTPUT": values["output"]} if values["output"] else {}
+        return {**results, "CHIPS": report["chips"], **self.told(values["report"], report)}

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsProcessing,
-    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterString,
 )
 
 from ..bridge import capture
 from ..bridge.text import tr
 from .base import ConcordAlgorithm
-from .loadscene import add_corrections
+from .loadscene import add_corrections, add_files
 
 
 class RecogniseFiles(ConcordAlgorithm):
     ID = "recognisefiles"
     TITLE = "Recognise files"
     GROUP = ("scene", "Scene")
+    ANSWERS = True
     HELP = (
         "Says of every file which sensor, date and bands it would bring into a scene and why, and "
         "which files would be left out. No pixel is read."
     )
 
     def define(self):
-        self.add(
-            QgsProcessingParameterMultipleLayers(
-                "INPUT", tr("Files or folder"), QgsProcessing.SourceType.TypeFile
-            ),
-            "Rasters of one place, the folder of a product, or a STAC item or catalogue (JSON).",
-        )
+        add_files(self)
         self.add(
             QgsProcessingParameterString("SENSOR", tr("Sensor"), "auto", optional=True),
             "A sensor preset, or auto to recognise each file.",
@@ -47,7 +41,7 @@ class RecogniseFiles(ConcordAlgorithm):
         }
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import corrections, files, load
+        from ..engine import corrections, load
 
         corrected = corrections.parse(values["corrections"])
         found = load.look(values["inputs"], values["sensor"], corrected)
@@ -56,7 +50,4 @@ class RecogniseFiles(ConcordAlgorithm):
             feedback.pushInfo(f"{entry['file']}: {entry['title']}, {bands} ({entry['reason']})")
         for entry in found["skipped"]:
             feedback.pushInfo(f"{entry['file']}: left out, {entry['reason']}")
-        if not values["report"]:
-            return {}
-        files.write_json(values["report"], found)
-        return {"REPORT": values["report"]}
+        return self.told(values["report"], found)

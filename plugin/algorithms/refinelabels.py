@@ -23,6 +23,7 @@ class RefineLabels(ConcordAlgorithm):
     ID = "refinelabels"
     TITLE = "Refine a land-cover map"
     GROUP = ("refine", "Refine")
+    UNASKED = {"OUTPUT": ".tif"}
     NEEDS = ("rasterio", "skimage", "scipy")
     HELP = (
         "Repairs a noisy class raster with the help of an image. The old map is never changed: a "
@@ -85,7 +86,7 @@ class RefineLabels(ConcordAlgorithm):
             "local, local:4 for four threads, or dask:ADDRESS of a scheduler; same result.",
         )
         self.add_taxonomy()
-        self.add_raster_output("OUTPUT", "Refined map")
+        self.add_raster_output("OUTPUT", "Refined map", main=True)
         self.add(
             QgsProcessingParameterFeatureSink(
                 "PROPOSALS", tr("Proposals"), QgsProcessing.SourceType.TypeVectorPolygon,

@@ -27,6 +27,7 @@ class RunModel(ConcordAlgorithm):
     TITLE = "Run a model"
     GROUP = ("models", "Models")
     NEEDS = ("rasterio", "onnxruntime")
+    UNASKED = {"OUTPUT": ".tif"}  # polygons are traced from it and the report counts it
     HELP = (
         "Runs an ONNX model with a card over an extent: classes, numbers, objects, finer pixels or "
         "one answer a chip, as its task says. Bands are found by name; files that bring a band "
@@ -64,7 +65,7 @@ class RunModel(ConcordAlgorithm):
                 "CARD", tr("Card to use instead"), extension="json", optional=True
             )
         )
-        self.add_raster_output("OUTPUT", "Class map")
+        self.add_raster_output("OUTPUT", "Class map", main=True)
         self.add_raster_output("PROBABILITIES", "Probabilities", optional=True)
         self.add_raster_output("UNCERTAINTY", "Uncertainty", optional=True)
         self.add(
@@ -154,7 +155,7 @@ class RunModel(ConcordAlgorithm):
             values["output"], values["probabilities"], bounds, bounds_crs,
             tuple(values["mask"]), values["executor"], values["override"],
             values["uncertainty"], values["flips"], values["blend"], self._gate(values),
-            values["drops"],
+            values["drops"], bool(parameters.get("POLYGONS")),
         )  # fmt: skip
         with contextlib.ExitStack() as stack:
             scenes = dates.open_scenes(values["inputs"], model.card)
@@ -177,12 +178,13 @@ class RunModel(ConcordAlgorithm):
             left_out = report["gate"]["left_out"]
             feedback.pushInfo(f"The gate left out {left_out} of {report['tiles']} tiles")
         if parameters.get("POLYGONS"):
-            polygons = self._polygons(values, parameters, context, progress, report, objects)
-            results["POLYGONS"] = polygons
-        if values["report"]:
-            files.write_json(values["report"], report)
-            results["REPORT"] = values["report"]
-        return {key: value for key, value in results.items() if value}
+            # A run that is killed while it traces need not run the model again.
+            with runner.traced(wish):
+                results["POLYGONS"] = self._polygons(
+                    values, parameters, context, progress, report, objects
+                )
+        written = {key: value for key, value in results.items() if value}
+        return {**written, **self.told(values["report"], report)}
 
     @staticmethod
     def _gate(values):

@@ -14,6 +14,7 @@ class SceneChange(ConcordAlgorithm):
     ID = "scenechange"
     TITLE = "Change between two dates"
     GROUP = ("scene", "Scene")
+    UNASKED = {"OUTPUT": ".tif"}
     HELP = (
         "Difference of an index between two dates (nbr gives dNBR, before minus after), or the "
         "log-ratio of two radar dates with a draft mask of what got darker, such as flooded "
@@ -37,7 +38,7 @@ class SceneChange(ConcordAlgorithm):
             QgsProcessingParameterString("BAND", tr("Index or band"), "", optional=True),
             "The index to compare (nbr when left out), or the radar band (vv when left out).",
         )
-        self.add_raster_output("OUTPUT", "Change")
+        self.add_raster_output("OUTPUT", "Change", main=True)
         self.add_raster_output("MASK", "Draft mask (radar)", optional=True)
         self.add_report("Report (JSON)", "json")
 
@@ -53,7 +54,7 @@ class SceneChange(ConcordAlgorithm):
         }
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import change, files
+        from ..engine import change
 
         places = (values["before"], values["after"], values["output"])
         results = {"OUTPUT": values["output"]}
@@ -69,7 +70,4 @@ class SceneChange(ConcordAlgorithm):
             )
         for warning in found["warnings"]:
             feedback.pushInfo(warning)
-        if values["report"]:
-            files.write_json(values["report"], found)
-            results["REPORT"] = values["report"]
-        return results
+        return {**results, **self.told(values["report"], found)}

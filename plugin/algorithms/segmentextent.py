@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from qgis.core import (
-    QgsFeature,
-    QgsFeatureSink,
     QgsProcessing,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterNumber,
-    QgsWkbTypes,
 )
 
 from ..bridge import capture
 from ..bridge.fields import fields_of
 from ..bridge.text import tr
+from . import sinks
 from .promptable import PromptableAlgorithm
 
 
@@ -26,7 +24,8 @@ class SegmentExtent(PromptableAlgorithm):
     HELP = (
         "Cuts an extent into regions. With regions, image segments; with a promptable model, its "
         "masks from prompts at the segments, the more confident one where two overlap, and "
-        "segments for the rest. Without EXTENT the whole image."
+        "segments for the rest. Without EXTENT the whole image. A region is one feature, "
+        "also where its pixels meet only at corners."
     )
 
     def define(self):
@@ -40,7 +39,7 @@ class SegmentExtent(PromptableAlgorithm):
             ),
             "In map units squared of the image; smaller regions join a neighbour.",
         )  # fmt: skip
-        self.add_raster_output("OUTPUT", "Regions", optional=True)
+        self.add_raster_output("OUTPUT", "Regions", main=True)
         self.add(
             QgsProcessingParameterFeatureSink(
                 "POLYGONS", tr("Polygons"), QgsProcessing.SourceType.TypeVectorPolygon,
@@ -99,16 +98,11 @@ class SegmentExtent(PromptableAlgorithm):
     def _polygons(self, found, values, parameters, context, progress) -> str:
         from ..engine import rasters
 
-        fields = fields_of(region="int", area="real")
-        sink, identifier = self.parameterAsSink(
-            parameters, "POLYGONS", context, fields, QgsWkbTypes.Type.MultiPolygon,
-            capture.qgis_crs(values["crs"]),
-        )  # fmt: skip
-        numbers = found.open()
-        for shape, number in rasters.polygons(numbers, found.grid, numbers > 0):
-            progress.check()
-            feature = QgsFeature(fields)
-            feature.setGeometry(capture.geometry_of([shape]))
-            feature.setAttributes([int(number), feature.geometry().area()])
-            sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
-        return identifier
+        def rows():
+            for shapes, number in rasters.regions(found.open(), found.grid):
+                progress.check()
+                geometry = capture.geometry_of(shapes)
+                yield geometry, [number, geometry.area()]
+
+        fields, crs = fields_of(region="int", area="real"), capture.qgis_crs(values["crs"])
+        return sinks.write(self, parameters, "POLYGONS", context, fields, crs, rows())

@@ -21,6 +21,7 @@ class TimeComposite(ConcordAlgorithm):
     ID = "timecomposite"
     TITLE = "Composite of dates"
     GROUP = ("scene", "Scene")
+    UNASKED = {"OUTPUT": ".tif"}
     HELP = (
         "Makes one image from the clear pixels of several dates: the median of each band, the "
         "medoid (the date nearest to all others) or the greenest date. A band counts the clear "
@@ -52,7 +53,7 @@ class TimeComposite(ConcordAlgorithm):
             QgsProcessingParameterRasterLayer("GRID", tr("Match this raster"), optional=True),
             "The composite takes the grid of this raster; left out, the first date's finest.",
         )
-        self.add_raster_output("OUTPUT", "Composite")
+        self.add_raster_output("OUTPUT", "Composite", main=True)
         self.add_report("Report (JSON)", "json")
 
     def capture(self, parameters, context):
@@ -67,7 +68,7 @@ class TimeComposite(ConcordAlgorithm):
         }
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine import files, rasters
+        from ..engine import rasters
         from ..engine.series import composite
 
         given = values["grid"]
@@ -80,7 +81,6 @@ class TimeComposite(ConcordAlgorithm):
             progress=progress,
         )
         results = {"OUTPUT": values["output"]}
-        if values["report"]:
-            files.write_json(values["report"], found)
-            results["REPORT"] = values["report"]
-        return results
+        for warning in found["warnings"]:
+            feedback.pushInfo(warning)
+        return {**results, **self.told(values["report"], found)}

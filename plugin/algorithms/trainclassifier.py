@@ -33,6 +33,7 @@ class TrainClassifier(ConcordAlgorithm):
     ID = "trainclassifier"
     TITLE = "Train a classifier"
     GROUP = ("models", "Models")
+    UNASKED = {"OUTPUT": ".onnx"}
     NEEDS = ("rasterio", "onnxruntime", "scipy", "sklearn", "onnx")
     HELP = (
         "Learns from a label layer and writes one ONNX file, features included, with its card. "
@@ -80,7 +81,9 @@ class TrainClassifier(ConcordAlgorithm):
         self._define_details()
         self.add_taxonomy()
         self.add(
-            QgsProcessingParameterFileDestination("OUTPUT", tr("Model"), "ONNX (*.onnx)"),
+            QgsProcessingParameterFileDestination(
+                "OUTPUT", tr("Model"), "ONNX (*.onnx)", optional=True
+            ),
         )
         self.add_raster_output("NEXT", "Label here next", optional=True)
         self.add_report()
@@ -120,8 +123,8 @@ class TrainClassifier(ConcordAlgorithm):
         if not inputs:
             raise ConcordError("No image was given; choose at least one raster.")
         output = self.file_output(parameters, "OUTPUT", context)
-        if not output or not output.lower().endswith(".onnx"):
-            raise ConcordError(f"The model file {output or ''} must end in .onnx; rename it.")
+        if output and not output.lower().endswith(".onnx"):
+            raise ConcordError(f"The model file {output} must end in .onnx; rename it.")
 
         def text(name, default=""):
             return self.parameterAsString(parameters, name, context).strip() or default

@@ -111,6 +111,8 @@ class FileActs:
             raise ConcordError(f"Task {work.task} is sealed; ask the lead to open it again.")
         if state == "submitted":
             raise ConcordError(f"Task {work.task} is submitted already; ask the lead to return it.")
+        if state == "dropped":
+            raise ConcordError(f"Task {work.task} went to others when you left; ask the lead.")
         if work.kind not in (SAVED, SUBMITTED):
             raise ConcordError("A version is saved or submitted.")
 

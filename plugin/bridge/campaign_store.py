@@ -110,6 +110,12 @@ class Store(Looks):
 
     def send_back(self, number: int, person: str, reason: str) -> None:
         """Return somebody's submitted work with a reason."""
+        rows = self._db.run("select role from person where name = :name", name=person)
+        if rows and rows[0][0] == "former":
+            raise ConcordError(
+                f"'{person}' has left the campaign and cannot take task {number} back; decide on "
+                "it under Review."
+            )
         self.acts.send_back(int(number), person, reason)
 
     def adjudicate(self, number: int, decision: str, reason: str, mask, sources=(),

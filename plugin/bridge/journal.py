@@ -15,6 +15,7 @@ from qgis.core import NULL, QgsFeature, QgsGeometry, QgsVectorLayer
 from qgis.PyQt.QtCore import QObject
 
 from ..engine.errors import ConcordError
+from .labels import in_one_step
 from .text import tr
 
 SUFFIX = ".concord-journal"
@@ -137,26 +138,19 @@ def replay(layer: QgsVectorLayer, path: Path) -> int:
     lines = [line for line in read(path) if "prompt" not in line]
     if not lines:
         return 0
-    if not layer.isEditable() and not layer.startEditing():
-        raise ConcordError(tr("{name} cannot be edited.").format(name=layer.name()))
     fresh: dict = {}
-    layer.beginEditCommand(tr("Restore unsaved labels"))
-    done = False
+    refused = tr("{name} did not take the unsaved labels back; the journal {path} stays.").format(
+        name=layer.name(), path=path
+    )
     try:
-        done = all(_again(layer, line, fresh) for line in lines)
+        in_one_step(
+            layer,
+            tr("Restore unsaved labels"),
+            lambda: all(_again(layer, line, fresh) for line in lines),
+            refused,
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ConcordError(tr("The journal {path} is damaged.").format(path=path)) from error
-    finally:
-        if done:
-            layer.endEditCommand()
-        else:
-            layer.destroyEditCommand()
-    if not done:
-        raise ConcordError(
-            tr("{name} did not take the unsaved labels back; the journal {path} stays.").format(
-                name=layer.name(), path=path
-            )
-        )
     return len(lines)
 
 

@@ -163,8 +163,11 @@ def accept(
     )
 
 
-def in_one_step(layer: QgsVectorLayer, title: str, write) -> None:
+def in_one_step(layer: QgsVectorLayer, title: str, write, refused: str = "") -> None:
     """Call `write()` inside one edit command; where it answers False nothing of it stays.
+
+    Args:
+        refused: the sentence for an edit that the layer did not take.
 
     Raises:
         ConcordError: the layer cannot be edited or did not take an edit.
@@ -181,9 +184,8 @@ def in_one_step(layer: QgsVectorLayer, title: str, write) -> None:
         else:
             layer.destroyEditCommand()
     if not done:
-        raise ConcordError(
-            tr("{name} did not take the change; check its constraints.").format(name=layer.name())
-        )
+        plain = tr("{name} did not take the change; check its constraints.")
+        raise ConcordError(refused or plain.format(name=layer.name()))
     layer.triggerRepaint()
 
 

@@ -84,19 +84,8 @@ def carve(layer: QgsVectorLayer, shape: QgsGeometry, rule: Rule, only: set | Non
     """
     shape = valid(shape)
     near = _neighbours(layer, shape.boundingBox(), rule, None)
-    before, settled, cut = dict(near), Settled(shape), []
-    for number, outline in list(near.items()):
-        if (only is not None and number not in only) or not outline.intersects(shape):
-            continue
-        rest = _thick(valid(outline.difference(shape)), rule)
-        if rest.isNull() or rest.isEmpty():
-            settled.deleted.append(number)
-            del near[number]
-        elif rest.area() < outline.area():
-            near[number] = rest
-        else:
-            continue
-        cut.append(number)
+    before, settled = dict(near), Settled(shape)
+    cut = _cut_old(settled, near, shape, rule, only)
     if rule.planar:
         _knitted(None, near, rule, settled, before)
     settled.changed = _changes(near, before)
@@ -147,9 +136,11 @@ def _cut_new(shape: QgsGeometry, near: dict, rule: Rule) -> QgsGeometry:
     return rest
 
 
-def _cut_old(settled: Settled, near: dict, shape: QgsGeometry, rule: Rule) -> None:
+def _cut_old(settled: Settled, near: dict, shape: QgsGeometry, rule: Rule, only=None) -> list:
+    """Take `shape` off the labels `near`, or off those in `only`; ids of those that lose area."""
+    cut = []
     for number, outline in list(near.items()):
-        if not outline.intersects(shape):
+        if (only is not None and number not in only) or not outline.intersects(shape):
             continue
         rest = _thick(valid(outline.difference(shape)), rule)
         if rest.isNull() or rest.isEmpty():
@@ -157,6 +148,10 @@ def _cut_old(settled: Settled, near: dict, shape: QgsGeometry, rule: Rule) -> No
             del near[number]
         elif rest.area() < outline.area():
             near[number] = rest
+        else:
+            continue
+        cut.append(number)
+    return cut
 
 
 def _thick(geometry: QgsGeometry, rule: Rule) -> QgsGeometry:

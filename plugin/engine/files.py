@@ -60,9 +60,13 @@ def atomic_file(target: str | Path):
 def is_dataset_name(text: str) -> bool:
     """Whether GDAL finds a raster by a name that is no path: a virtual file or a layer inside one.
 
-    Such as /vsizip/a.zip/b.tif, NETCDF:"a.nc":red or GPKG:a.gpkg:table; C:/a.tif is a path.
+    Such as /vsizip/a.zip/b.tif, NETCDF:"a.nc":red, GPKG:a.gpkg:table or the text of a virtual
+    raster; C:/a.tif is a path.
     """
-    return text.startswith("/vsi") or re.match(r"[A-Za-z][A-Za-z0-9_]+:", text) is not None
+    return (
+        text.startswith(("/vsi", "<VRTDataset"))
+        or re.match(r"[A-Za-z][A-Za-z0-9_]+:", text) is not None
+    )
 
 
 def absolute(name: str) -> str:

@@ -241,8 +241,8 @@ def _write_stack(scene: Scene, extra: list, output: str, progress: Progress) -> 
         else:
             band = source.band
             place = (source.path, band.index, band.scale, band.offset, source.nodata)
-        masked = name not in computed and scene.is_masked(name)
-        bands.append(rasters.StackBand(name, source.unit, *place, source.resampling, masked))
+        shown = name not in computed and source.transparent
+        bands.append(rasters.StackBand(name, source.unit, *place, source.resampling, shown))
     for number, item in enumerate(extra, len(computed) + 1):
         bands.append(rasters.StackBand(item.name, item.unit, str(beside), number))
     rasters.write_stack(output, scene.grid, bands)

@@ -154,8 +154,9 @@ class Scene:
         key = (source.path, function)
         if key not in self._open:
             self._open[key] = rasters.Raster(
-                source.path, self.grid, source.resampling, source.nodata, function
-            )
+                source.path, self.grid, source.resampling, source.nodata, function,
+                source.transparent,
+            )  # fmt: skip
         return self._open[key]
 
     def overview(self, names, longest: int = 1024) -> np.ndarray:

@@ -10,9 +10,7 @@ from qgis.core import Qgis, QgsApplication, QgsProject
 from qgis.gui import QgsCollapsibleGroupBox, QgsDockWidget, QgsFileWidget
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import (
-    QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -21,6 +19,7 @@ from qgis.PyQt.QtWidgets import (
 from ..bridge import settings
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .foot import Foot
 from .runner import Outcome, Runner, unavailable
 from .widgets import Column, LayerCombo, form, note, row
 
@@ -70,7 +69,6 @@ class Panel(QgsDockWidget):
         self.body.addStretch(1)
         self._built = True
         self.runner.started.connect(self._run_started)
-        self.runner.progressed.connect(self._run_progressed)
         self.runner.ended.connect(self._run_ended)
         self._project_signals = (
             self.project.layersAdded,
@@ -100,29 +98,14 @@ class Panel(QgsDockWidget):
         self.body = QVBoxLayout(inner)
         self.body.addWidget(note(tr(self.HINT)))
         scroll = Column(inner)
-        self.bar = QProgressBar()
-        self.cancel_button = QPushButton(tr("Cancel"))
-        self.cancel_button.setToolTip(tr("Stop the run; nothing half-made is left behind"))
-        self.cancel_button.clicked.connect(self._cancel)
-        self._progress = QWidget()
-        line = QHBoxLayout(self._progress)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.bar, 1)
-        line.addWidget(self.cancel_button)
-        self._progress.hide()
-        self.status = note()
-        self.status.setObjectName("ConcordStatus")
-        self.status.hide()
+        foot = Foot(self.runner, self.body.contentsMargins())
+        self.bar, self.cancel_button, self.status = foot.bar, foot.cancel_button, foot.status
+        self.foot, self.say = foot.column, foot.say
         whole = QWidget()
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(scroll, 1)
-        self.foot = foot = QVBoxLayout()  # always in sight
-        margins = self.body.contentsMargins()
-        foot.setContentsMargins(margins.left(), 0, margins.right(), margins.bottom())
-        foot.addWidget(self._progress)
-        foot.addWidget(self.status)
-        column.addLayout(foot)
+        column.addWidget(foot)
         self.setWidget(whole)
 
     def section(self, title: str, collapsed: bool = False) -> QVBoxLayout:
@@ -235,29 +218,10 @@ class Panel(QgsDockWidget):
         except ConcordError as error:
             self.fail(str(error))
 
-    def _cancel(self) -> None:
-        self.cancel_button.setEnabled(False)
-        self.bar.setFormat(tr("Cancelling…"))
-        self.runner.cancel()
-
     def _run_started(self) -> None:
-        self.bar.setRange(0, 0)  # moves until the first figure arrives
-        self.bar.setFormat("")
-        self.cancel_button.setEnabled(True)
-        self._progress.show()
-        self.say("")
         self.refresh()
 
-    def _run_progressed(self, percent: float, text: str) -> None:
-        if percent > 0:
-            self.bar.setRange(0, 100)
-            self.bar.setValue(int(percent))
-        if self.cancel_button.isEnabled():
-            self.bar.setFormat("%p %")
-            self.say(text)
-
     def _run_ended(self, _outcome: Outcome) -> None:
-        self._progress.hide()
         self.refresh()
 
     def spread(self, steps: Iterator) -> None:
@@ -277,11 +241,6 @@ class Panel(QgsDockWidget):
             self.widget().findChild(Column).ensureWidgetVisible(widget)
 
     # words
-
-    def say(self, text: str) -> None:
-        """One line under the form."""
-        self.status.setText(text)
-        self.status.setVisible(bool(text))
 
     def fail(self, text: str) -> None:
         """The same sentence in the panel and in QGIS's message bar."""

@@ -7,16 +7,16 @@ from pathlib import Path
 from qgis.core import QgsRasterLayer
 from qgis.gui import QgsCheckableComboBox, QgsDoubleSpinBox, QgsSpinBox
 from qgis.PyQt.QtCore import Qt, QTimer
-from qgis.PyQt.QtWidgets import QFileDialog, QPushButton
+from qgis.PyQt.QtWidgets import QFileDialog
 
 from ..bridge import layers
 from ..bridge.proposals import style as style_proposals
 from ..bridge.text import tr
 from ..engine import taxonomy as taxonomies
 from . import reports
-from .lists import Table
 from .panel import Panel, box_of
 from .refine_choices import ENGINES, models_to_ask
+from .refine_result import RefineResult
 from .review import ReviewQueue
 from .runner import Outcome
 from .widgets import LayerCombo, choice, form, note, row, taxonomy_combo
@@ -102,17 +102,12 @@ class RefinePanel(Panel):
         column.addLayout(layout)
 
     def _build_result(self) -> None:
-        self.results = self.section(tr("Result"))
-        box_of(self.results).hide()
-        self.numbers = note()
-        self.results.addWidget(self.numbers)
-        self.changes = Table([tr("From"), tr("To"), tr("Pixels")])
-        self.results.addWidget(self.changes)
-        self.open_report = QPushButton(tr("&Open report"))
-        self.open_report.hide()
-        self.open_report.clicked.connect(lambda: reports.show(self._report_path))
-        self.results.addWidget(self.open_report)
-        self._report_path = ""
+        column = self.section(tr("Result"))
+        self.result_box = box_of(column)
+        self.result_box.hide()
+        self.result = RefineResult()
+        self.numbers = self.result.numbers
+        column.addWidget(self.result)
         self._listed = None
 
     def _build_review(self) -> None:
@@ -227,9 +222,8 @@ class RefinePanel(Panel):
             style_proposals(proposals, {e.code: e.colour for e in entries})
             box_of(self.review_column).setCollapsed(False)
             self.review.start(proposals, labels, after, image)
-            self.show_report(reports.of(outcome))
-            self._report_path = str(Path(str(outcome.results["REPORT"])).with_suffix(".html"))
-            self.open_report.setVisible(Path(self._report_path).exists())
+            self.result_box.show()
+            self.result.fill(reports.of(outcome), outcome.results["REPORT"])
             self._tell_next(outcome.seconds)
 
         self.launch("concord:refinelabels", parameters, done)
@@ -243,27 +237,6 @@ class RefinePanel(Panel):
         else:
             text = tr("Nothing to correct, found in {s:.1f} s; the map can stay as it is.")
         self.say(text.format(n=len(self.review.items), s=seconds))
-
-    def show_report(self, report: dict) -> None:
-        """Show the share of changed pixels and what changed into what."""
-        text = tr("{share:.1f} % of the pixels would change, in {n:,} regions.").format(
-            share=100 * float(report.get("changed_share", 0)), n=report.get("regions", 0)
-        )
-        reason = [report["noise"]["reason"]] if report.get("noise") else []
-        reason += [note for note in report.get("notes", []) if "was not asked" in note]
-        self.numbers.setText("\n".join([text, *reason]))
-        box_of(self.results).show()
-        transitions = sorted(report.get("transitions", []), key=lambda t: -t.get("pixels", 0))
-        self.changes.fill(
-            [
-                (
-                    change.get("from_name", change.get("from")),
-                    change.get("to_name", change.get("to")),
-                    f"{change.get('pixels', 0):,}",
-                )
-                for change in transitions
-            ]
-        )
 
     # the review
 

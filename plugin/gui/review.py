@@ -6,11 +6,9 @@ from dataclasses import replace
 
 from qgis.core import QgsGeometry, QgsProject
 from qgis.PyQt.QtCore import Qt, pyqtSignal
-from qgis.PyQt.QtGui import QKeySequence
 from qgis.PyQt.QtWidgets import (
     QLabel,
     QPushButton,
-    QShortcut,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -19,6 +17,7 @@ from qgis.PyQt.QtWidgets import (
 from ..bridge import proposals
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .review_keys import ReviewKeys
 from .review_many import AcceptMany
 from .review_map import ReviewMap
 from .widgets import LayerCombo, choice, form, note, row, side_by_side
@@ -90,23 +89,13 @@ class ReviewQueue(QWidget):
 
     def _keys(self) -> None:
         """Keys work wherever the focus is in the window, while the panel is shown."""
-        self.shortcuts = []
-        actions = (
-            ("A", self.accept), ("R", self.reject), ("N", self.skip), ("L", self.relabel),
-            ("V", self.flip), ("U", self.undo),
-        )  # fmt: skip
-        for owner in (self, self.iface.mapCanvas()):
-            for key, action in actions:
-                shortcut = QShortcut(QKeySequence(key), owner)
-                shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-                shortcut.activated.connect(lambda action=action: self._pressed(action))
-                self.shortcuts.append(shortcut)
+        actions = {"A": self.accept, "R": self.reject, "N": self.skip, "L": self.relabel,
+                   "V": self.flip, "U": self.undo}  # fmt: skip
+        self.keys = ReviewKeys((self, self.iface.mapCanvas()), actions, self._pressed)
         self._arm()
 
     def _arm(self) -> None:
-        armed = self.in_sight and bool(self.items)
-        for shortcut in self.shortcuts:
-            shortcut.setEnabled(armed)
+        self.keys.arm(self.in_sight and bool(self.items))
 
     def _pressed(self, action) -> None:
         if self.in_sight:
@@ -318,7 +307,4 @@ class ReviewQueue(QWidget):
     def release(self) -> None:
         """Let go of the canvas."""
         self.shown.release()
-        for shortcut in self.shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.deleteLater()
-        self.shortcuts = []
+        self.keys.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from algorithms import makers
-from qgis.core import QgsProcessingUtils
+from qgis.core import QgsProcessingUtils, QgsVectorLayer
 
 from concord.plugin.engine import rasters
 from concord.plugin.engine.paint.painting import Painting
@@ -56,6 +56,26 @@ def test_segmentextent_polygons_cover_the_raster_and_heed_the_smallest_area(run_
     assert sizes[sizes > 0].min() * pixel >= smallest
     assert sum(f["area"] for f in layer.getFeatures()) == pytest.approx(numbers.size * pixel)
     assert layer.crs().authid() == makers.CRS
+
+
+def test_segmentextent_makes_one_feature_of_a_region_joined_at_corners(run_algorithm, place):
+    """A region whose pixels meet at corners came out as several features of one number."""
+    out = place.target("regions.tif")
+    results = run_algorithm(
+        "concord:segmentextent",
+        {"IMAGE": place.image, "BANDS": BANDS, "OUTPUT": out,
+         "POLYGONS": place.target("regions.gpkg")},
+    )  # fmt: skip
+    layer = QgsVectorLayer(results["POLYGONS"], "regions", "ogr")
+    assert layer.isValid()
+    numbers, pixel = rasters.read(out)[0], np.prod(rasters.info(out).grid.pixel_size)
+    sizes = np.bincount(numbers.ravel())
+    pieces = [p for p in rasters.polygons(numbers, rasters.info(out).grid, numbers > 0)]
+    assert len(pieces) > (sizes[1:] > 0).sum()  # the scene holds such regions
+    areas = {f["region"]: f["area"] for f in layer.getFeatures()}
+    assert layer.featureCount() == len(areas) == (sizes[1:] > 0).sum()
+    assert areas == pytest.approx({n: s * pixel for n, s in enumerate(sizes) if n and s})
+    assert all(f.geometry().isGeosValid() for f in layer.getFeatures())
 
 
 def test_segmentextent_without_image_under_the_extent_is_refused(refusal, place):

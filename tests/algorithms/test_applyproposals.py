@@ -210,6 +210,33 @@ def test_compared_maps(run_algorithm, maps, refined, tmp_path):
     assert legend[str(256 + 1)] == "water -> water"
 
 
+def test_what_one_map_does_not_know_was_counted_as_changed(run_algorithm, tmp_path):
+    """A map that covers more than the earlier one had a changed share above 1."""
+    before, after = np.zeros((20, 20), np.uint8), np.full((20, 20), 2, np.uint8)
+    before[:2], before[2], after[1, :5], after[0, :10] = 2, 3, 255, 3
+    for name, codes in (("b", before), ("a", after)):
+        rasters.write(tmp_path / f"{name}.tif", codes, Grid(PLACE.crs, PLACE.transform, 20, 20))
+    results = run_algorithm("concord:comparemaps", {
+        "BEFORE": str(tmp_path / "b.tif"), "AFTER": str(tmp_path / "a.tif"),
+        "REPORT": str(tmp_path / "r.html"),
+    })  # fmt: skip
+    told = json.loads((tmp_path / "r.json").read_text())
+    assert (told["pixels"], told["changed"]) == (55, 30)  # 10 of 2 to 3, 20 of 3 to 2
+    assert results["CHANGED_SHARE"] == pytest.approx(30 / 55)
+
+
+def test_areas_of_a_map_in_degrees_are_said_to_be_in_degrees(run_algorithm, tmp_path):
+    grid = Grid("EPSG:4326", (0.001, 0, 10.0, 0, -0.001, 47.0), 20, 20)
+    for name in "ba":
+        rasters.write(tmp_path / f"{name}.tif", np.full((20, 20), 2, np.uint8), grid)
+    run_algorithm("concord:comparemaps", {
+        "BEFORE": str(tmp_path / "b.tif"), "AFTER": str(tmp_path / "a.tif"),
+        "REPORT": str(tmp_path / "r.html"),
+    })  # fmt: skip
+    notes = json.loads((tmp_path / "r.json").read_text())["notes"]
+    assert any("are square degrees" in note for note in notes)
+
+
 def test_without_a_reference_it_says_so(run_algorithm, maps, tmp_path):
     run_algorithm("concord:comparemaps", {
         "BEFORE": maps["noisy"], "AFTER": maps["truth"], "REPORT": str(tmp_path / "r.html"),

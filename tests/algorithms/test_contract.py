@@ -40,22 +40,22 @@ CONTRACT = {
     "clusterextent": ("INPUT CLUSTERS", "OUTPUT"),
 }  # fmt: skip
 REQUIRED = {
-    "loadscene": {"INPUT", "OUTPUT"},
+    "loadscene": {"INPUT"},
     "segmentprompts": {"IMAGE", "PROMPTS", "OUTPUT"},
-    "runmodel": {"INPUT", "MODEL", "OUTPUT"},
+    "runmodel": {"INPUT", "MODEL"},
     "modelcard": {"MODEL"},
-    "refinelabels": {"IMAGE", "LABELS", "OUTPUT"},
-    "consensus": {"OUTPUT"},  # ANNOTATIONS or STORE
+    "refinelabels": {"IMAGE", "LABELS"},
+    "consensus": set(),  # ANNOTATIONS or STORE
     "exportchips": {"IMAGERY", "LABELS", "LICENCE", "OUTPUT"},
     "checkchips": {"INPUT"},
     "coverage": {"INPUT"},
     "segmentextent": {"IMAGE"},
-    "applyproposals": {"LABELS", "PROPOSALS", "OUTPUT"},
+    "applyproposals": {"LABELS", "PROPOSALS"},
     "comparemaps": {"BEFORE", "AFTER"},
-    "trainclassifier": {"INPUT", "LABELS", "OUTPUT"},
-    "combinepredictions": {"INPUT", "OUTPUT"},
+    "trainclassifier": {"INPUT", "LABELS"},
+    "combinepredictions": {"INPUT"},
     "createcampaign": {"IMAGERY", "TAXONOMY", "ANNOTATORS", "STORE"},
-    "clusterextent": {"INPUT", "OUTPUT"},
+    "clusterextent": {"INPUT"},
 }
 every_algorithm = pytest.mark.parametrize("name", sorted(CONTRACT))
 
@@ -93,12 +93,12 @@ def test_what_may_be_left_out_is_optional(algorithm, name):
 
 
 @every_algorithm
-def test_outputs_not_asked_for_are_not_made_by_default(algorithm, name):
+def test_forms_offer_to_write_the_main_output_only(algorithm, name):
     optional = QgsProcessingParameterDefinition.Flag.FlagOptional
     for definition in algorithm(name).destinationParameterDefinitions():
         assert isinstance(definition, QgsProcessingDestinationParameter)
         if definition.flags() & optional:
-            assert not definition.createByDefault(), definition.name()
+            assert definition.createByDefault() == (definition.name() == "OUTPUT")
             assert definition.defaultValue() in (None, "")
 
 

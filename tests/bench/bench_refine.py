@@ -227,34 +227,3 @@ def bench_seconds_per_megapixel(folder: Path) -> dict:
         refined(engine, source)
         figures[name] = round(time.process_time() - start, 2)
     return figures
-
-
-def bench_whole_sentinel_tile(folder: Path) -> dict:
-    """A map of 10,980 x 10,980 pixels with 4 bands through `guided`; peak memory in `peak_mb`."""
-    from concord.plugin.engine import rasters
-    from concord.plugin.engine.grid import Grid, Window
-    from concord.plugin.engine.refine import run
-
-    with pause():
-        side = 10980
-        place = Grid("EPSG:32632", (10.0, 0.0, 5e5, 0.0, -10.0, 5e6), side, side)
-        image, labels = str(folder / "image.tif"), str(folder / "map.tif")
-        rng = np.random.default_rng(0)
-        values = rng.integers(40, 200, (4, 64, 64))
-        piece = np.repeat(np.repeat(values, 16, 1), 16, 2).astype(np.uint8)
-        codes = (piece[0] % 8 + 1).astype(np.uint8)
-        described = {"names": ["red", "green", "blue", "nir"], "units": ["DN"] * 4}
-        with rasters.Writer(image, place, 4, "uint8", **described) as writer:
-            for tile in place.tiles(1024):
-                writer.write(piece[:, : tile.core.height, : tile.core.width], tile.core)
-        with rasters.Writer(labels, place, 1, "uint8", nodata=0) as writer:
-            for tile in place.tiles(1024):
-                writer.write(codes[: tile.core.height, : tile.core.width],
-                             Window(*tile.core.__dict__.values()))  # fmt: skip
-    start = time.process_time()
-    values, _, proposals = run.refine([image], labels, str(folder / "out.tif"), engine="guided")
-    return {
-        "megapixels": round(values["pixels"] / 1e6, 1),
-        "processor_seconds_per_mpx": round((time.process_time() - start) / 120.56, 3),
-        "proposals": len(proposals),
-    }

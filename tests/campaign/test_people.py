@@ -39,6 +39,35 @@ def test_what_somebody_leaves_goes_to_who_joins(campaign, request):
     assert "dropped" in actions and "added" in actions
 
 
+def test_who_had_left_could_still_hand_in_what_went_to_others(campaign):
+    """In a GeoPackage the version was taken, and the task had one vote too many."""
+    from concord.plugin.bridge import campaign_lead
+    from concord.plugin.engine.errors import ConcordError
+
+    enter = campaign(gold=None)
+    lead, cy = enter(), enter("cy")
+    task = cy.next_task()
+    campaign_lead.drop_annotator(lead, "cy")
+    with pytest.raises(ConcordError, match="went to others|is submitted already"):
+        cy.submit(task.id, CHIP)
+    work(enter("ana")), work(enter("ben"))
+    assert not [v for v in lead.votes(task.id) if v.person == "cy"]
+
+
+def test_work_was_returned_to_somebody_who_had_left_and_stayed_there(campaign):
+    from concord.plugin.bridge import campaign_lead
+    from concord.plugin.engine.errors import ConcordError
+
+    enter = campaign(gold=None)
+    lead = enter()
+    (done,) = work(enter("cy"), 1)
+    campaign_lead.drop_annotator(lead, "cy")
+    with pytest.raises(ConcordError, match="'cy' has left the campaign"):
+        lead.send_back(done, "cy", "the edge is off")
+    work(enter("ana")), work(enter("ben"))
+    assert done in {t.id for t in lead.tasks("voted")}
+
+
 def test_only_the_lead_and_no_name_twice(campaign):
     from concord.plugin.bridge import campaign_lead
     from concord.plugin.engine.errors import ConcordError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import qgis.utils
+from ponds import ponds, prompting, scene  # noqa: F401 (fixtures)
 from qgis.core import Qgis, QgsApplication, QgsProject
 from qgis.PyQt.QtCore import QCoreApplication, QEvent
 from qgis.PyQt.QtWidgets import QApplication

@@ -136,6 +136,35 @@ def test_unsure_pixels_need_a_consensus(preview):
         preview(consensus=None, low="ignore", low_below=0.5)
 
 
+@pytest.mark.parametrize("kind", ["its table", "its name", "its values", "the labels' codes"])
+def test_a_class_raster_as_consensus_was_read_as_a_posterior(preview, scene, place, kind):
+    """Codes of 1 to 3 passed for a posterior of 1 to 3 percent, and no chip passed the gate."""
+    said = {"its table": {"categories": {1: "a", 2: "b"}}, "its name": {"names": ["class"]}}
+    codes = scene.codes
+    path = layer(place, "classes", codes, nodata=0, **said.get(kind, {}))
+    chosen = {"consensus": path}
+    if kind == "the labels' codes":  # such as NLCD's, which might be percentages
+        chosen = {"consensus": layer(place, "high", codes * 20, nodata=0)}
+        chosen["labels"] = layer(place, "same", codes * 20, nodata=0)
+    with pytest.raises(ConcordError, match="the bands class and posterior, choose one"):
+        preview(**chosen)
+
+
+def test_a_posterior_alone_is_read_as_one(preview, scene, place):
+    path = layer(place, "posterior only", scene.posterior)
+    assert preview(consensus=path, gate=plan.Gate(min_score=0.5))["chips"] == 64
+    shares = layer(place, "shares", (scene.posterior / 100).astype(np.float32))
+    with pytest.raises(ConcordError, match="up to 1, but a posterior is given in percent"):
+        preview(consensus=shares)
+
+
+def test_an_image_as_consensus_and_a_consensus_as_agreement_are_refused(preview, scene):
+    with pytest.raises(ConcordError, match="no band named posterior"):
+        preview(consensus=scene.first)
+    with pytest.raises(ConcordError, match="holds no agreement"):
+        preview(agreement=scene.consensus, gate=plan.Gate(min_agreement=0.02))
+
+
 def test_near_duplicates_caps_and_target(preview, place):
     rng = np.random.default_rng(3)
     tile = rng.integers(100, 4000, (2, 32, 32))

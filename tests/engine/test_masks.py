@@ -63,6 +63,43 @@ def test_a_mask_hides_the_same_on_every_grid(tmp_path, kind):
     assert np.isnan(values[:, :7]).all() and not np.isnan(values[:, 9:]).any()
 
 
+@pytest.mark.parametrize("kind", ["mask", "alpha"])
+@pytest.mark.parametrize("suffix", ["tif", "vrt"])
+def test_a_mask_beside_a_nodata_value_was_not_asked_on_another_grid(tmp_path, kind, suffix):
+    path = make(tmp_path / "picture.tif", kind, nodata=7)
+    with rasterio.open(path, "r+") as out:
+        values = out.read()
+        values[:3, 8:12] = 7
+        out.write(values)
+    load.load_scene([path], str(tmp_path / f"s.{suffix}"), wish=load.GridWish(like=FINER))
+    found = rasters.read(tmp_path / f"s.{suffix}")
+    assert len(found) == 3
+    shown = np.ones(32, bool)
+    shown[:8] = shown[16:24] = False  # the fine rows of what is hidden and of what is 7
+    inner = [0, 1, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22, 26, 30]  # away from where these end
+    assert (np.isnan(found) == ~shown[:, None])[:, inner].all()
+    assert np.nanmin(found) >= 50  # neither 7 nor what is hidden was mixed in
+
+
+def test_a_class_under_a_mask_is_no_class_on_another_grid(tmp_path):
+    path = make(tmp_path / "labels.tif", "mask", 1, nodata=7)
+    with ClassRaster(path, FINER) as labels:
+        codes = labels.read()
+    assert (codes[:8] == 0).all() and (codes[8:] >= 50).all()
+
+
+@pytest.mark.parametrize("suffix", ["tif", "vrt"])
+def test_dark_near_infrared_hid_all_bands_on_another_grid(tmp_path, suffix):
+    """GDAL takes the fourth of four bands of bytes for alpha, and water is 0 there."""
+    path = make(tmp_path / "four.tif", "alpha", names=("red", "green", "blue", "nir"))
+    load.load_scene([path], str(tmp_path / f"s.{suffix}"), wish=load.GridWish(like=FINER))
+    found = rasters.read(tmp_path / f"s.{suffix}")
+    assert len(found) == 4 and not np.isnan(found).any()
+    assert (found[3, :6] == 0).all() and (found[:3] >= 50).all()
+    cut = Image(path, FINER, "picture").cut(Window(0, 0, 8, 8), FINER)
+    assert (cut.array[:3] >= 50).all() and (cut.array[3, :6] == 0).all()
+
+
 def test_an_alpha_band_that_is_named_nir_hides_nothing(tmp_path):
     path = make(tmp_path / "four.tif", "alpha", names=("red", "green", "blue", "nir"))
     load.load_scene([path], str(tmp_path / "s.tif"))

@@ -8,8 +8,9 @@ from scipy import ndimage
 
 from concord.plugin.engine.grid import Window
 from concord.plugin.engine.refine import partition
+from concord.plugin.engine.refine.afar import unlike_afar
 from concord.plugin.engine.refine.auto import AutoEngine
-from concord.plugin.engine.refine.candidates import Evidence, Table, count_evidence
+from concord.plugin.engine.refine.candidates import Evidence, Table, count_evidence, without_crumbs
 from concord.plugin.engine.refine.contradicted import ContradictedEngine
 from concord.plugin.engine.refine.source import ArraySource
 
@@ -115,3 +116,53 @@ def test_evidence_of_a_region_is_the_same_however_the_map_is_cut(monkeypatch, ce
     whole = found(1024)
     assert len(whole) > 10
     assert np.array_equal(found(cell), whole)
+
+
+@pytest.mark.parametrize("cell", [64, 1024])
+def test_a_paved_yard_is_told_from_a_roof_by_the_roofs_farther_off(monkeypatch, cell):
+    """Three regions on ground: like the roof 25 pixels away, unlike it, and far from any roof."""
+    monkeypatch.setattr(partition, "CELL", cell)
+    monkeypatch.setattr("concord.plugin.engine.refine.afar.CELL", cell)
+    labels = np.ones((200, 300), np.uint8)
+    bands = np.random.default_rng(0).normal(50, 5, (3, 200, 300)).astype(np.float32)
+    labels[50:70, 60:80] = 2
+    bands[:, 50:70, 60:80] += 60
+    places = [(slice(50, 70), slice(20, 35)), (slice(50, 70), slice(105, 120)),
+              (slice(120, 140), slice(240, 260))]  # fmt: skip
+    shown = np.full(labels.shape, -1, np.int32)
+    for number, place in enumerate(places):
+        shown[place] = number
+    bands[:, 50:70, 20:35] += 60
+    bands[0, 50:70, 105:120] += 60
+    source = ArraySource(bands, labels)
+
+    def cut(patch):
+        return shown[patch.window.slices]
+
+    regions = partition.Partition(cut, partition.votes_of, exact=True)
+    regions.prepare(source)
+    which = np.array([regions.numbers(Window(0, 0, 300, 200))[p].max() for p in places])
+    found = unlike_afar(source, regions, which, np.array([2, 2, 2]))
+    assert found[0] < 0.5 and found[1] > 2 and np.isinf(found[2])
+
+
+def test_an_object_with_a_sharp_outline_is_told_from_a_part_of_a_field():
+    bands = np.random.default_rng(0).normal(0, 0.1, (3, 120, 120)).astype(np.float32)
+    bands[:, 20:50, 20:50] += 1
+    numbers = np.full((120, 120), -1, np.int32)
+    numbers[20:50, 20:50], numbers[70:100, 70:100] = 0, 1
+    old = np.where(numbers >= 0, 1, 0).astype(np.int16)
+    lead = np.full(old.shape, 0.8)
+    core = (slice(0, 120), slice(0, 120))
+    counted = count_evidence(bands, numbers, 2, core, old, np.zeros_like(old), lead)
+    outline = Evidence(counted, Table(3)).outline
+    assert outline[0] > 2 and outline[1] == pytest.approx(1.0, abs=0.25)
+
+
+def test_crumbs_of_a_cell_take_no_row_in_the_tables():
+    numbers = np.full((300, 300), -1, np.int32)
+    numbers[100:103, 100:103] = 0  # nine pixels
+    numbers[150:160, 150:160] = 1
+    numbers[2:4, 2:4] = 2  # may go on in the next cell
+    assert np.unique(without_crumbs(numbers)).tolist() == [-1, 0, 1]
+    assert (without_crumbs(numbers)[150:160, 150:160] == 0).all()

@@ -26,6 +26,9 @@ def test_areas_of_the_example_of_olofsson():
     assert found["accuracy"] == pytest.approx(0.947, abs=0.001)
     assert found["accuracy_interval"] == pytest.approx(0.018, abs=0.001)
     assert sum(c["area"] for c in found["classes"]) == pytest.approx(10_000_000 * 0.09)
+    counts[255, 1] = 7  # of points where the map decides nothing
+    again = stratified_areas(counts, mapped, 0.09, SCHEME)
+    assert again["samples"] == found["samples"] == 640
     counts[2, 2:] = 0
     counts[2, 2] = 1
     assert stratified_areas(counts, mapped, 0.09, SCHEME) is None, "one sample has no variance"

@@ -102,6 +102,31 @@ def test_without_a_mask_bright_pixels_are_counted_and_said_to_be_a_draft(tmp_pat
     assert "2020-06-01" in page and "data:image/png" in page
 
 
+def test_the_second_tile_of_a_date_was_left_out_without_a_word(tmp_path):
+    """Without quality layers only the first of two tiles of a day was looked at."""
+    right = Grid(GRID.crs, (10.0, 0.0, 5e5 + 400, 0.0, -10.0, 5e6), 40, 30)
+    both = Grid(GRID.crs, GRID.transform, 80, 30)
+    product(tmp_path, DAYS[0], cloud=15)
+    tile = tmp_path / NAME.format(DAYS[0]).replace("T32TQM", "T32TRM")
+    for band, value in (("B02", 500), ("B03", 700), ("B04", 600), ("B08", 3000)):
+        put(tile / f"{band}.tif", filled(value), right)
+    values, _ = coverage.run([str(tmp_path)], grid=both)
+    (entry,) = values["dates"]
+    assert (entry["clear"], entry["not_clear"], entry["no_data"]) == (75.0, 25.0, 0.0)
+
+
+def test_clouds_were_clear_where_only_a_name_tells_an_offset(tmp_path):
+    """The wrong-unit guard was not asked before the test for brightness."""
+    place = tmp_path / NAME.format(DAYS[0]).replace("N0214", "N0400")
+    for band, value, cloud in (("B02", 300, 4300), ("B03", 350, 4300), ("B04", 320, 4400)):
+        plane = filled(value)
+        plane[:15] = cloud
+        put(place / f"{band}.tif", plane)
+    values, _ = coverage.run([str(tmp_path)])
+    assert values["dates"][0]["clear"] == 50.0
+    assert any("offset of baseline 04.00" in note for note in values["notes"])
+
+
 def test_dates_under_the_threshold_are_low(tmp_path):
     product(tmp_path, DAYS[0], cloud=25)
     product(tmp_path, DAYS[1], cloud=5)
@@ -133,6 +158,15 @@ def test_median_leaves_clouds_out_and_counts(tmp_path):
     assert planes["blue"][20, 0] == pytest.approx(0.05)
     assert planes["count"][0, 0] == 2 and planes["count"][20, 0] == 3
     assert report["sensor"] == "sentinel-2-l2a" and len(report["dates"]) == 3
+    assert report["warnings"] == []
+
+
+def test_a_composite_kept_the_doubts_of_its_scenes_to_itself(tmp_path):
+    for day in DAYS[:2]:
+        for band in ("B03", "B04"):
+            put(tmp_path / NAME.format(day) / f"{band}.tif", filled(60_000))
+    report = composite.run([str(tmp_path)], str(tmp_path / "m.tif"))
+    assert any("too high for reflectance" in text for text in report["warnings"])
 
 
 @pytest.mark.parametrize(("method", "value", "day"), [("medoid", 0.3, 10), ("maxndvi", 0.45, 20)])
@@ -143,6 +177,17 @@ def test_methods_that_keep_a_date_together(tmp_path, method, value, day):
     planes = dict(zip(report["bands"], rasters.read(tmp_path / "m.tif")))
     assert planes["nir"][5, 5] == pytest.approx(value)
     assert planes["date"][5, 5] == day
+
+
+def test_a_negative_red_was_taken_for_the_greenest_pixel(tmp_path):
+    """The index of 0.05 and -0.04 is 9, and without a limit at 0 it is infinite."""
+    for day, near, red in zip(DAYS, (0.30, 0.05, 0.04), (0.05, -0.04, -0.04)):
+        place = tmp_path / NAME.format(day)
+        for band, value in (("B03", 0.07), ("B04", red), ("B08", near)):
+            put(place / f"{band}.tif", filled(value, np.float32), nodata=np.nan)
+    report = composite.run([str(tmp_path)], str(tmp_path / "m.tif"), method="maxndvi")
+    planes = dict(zip(report["bands"], rasters.read(tmp_path / "m.tif")))
+    assert (planes["date"] == 0).all() and planes["nir"][0, 0] == pytest.approx(0.30)
 
 
 def test_a_composite_needs_two_dates(tmp_path):

@@ -101,7 +101,6 @@ def document(context, kept: list, report: dict, index: str, digest: str) -> dict
     }
     known = sorted(d for d in setup.dates if d)
     if known:
-        value["datePublished"] = known[-1]
         value["temporalCoverage"] = f"{known[0]}/{known[-1]}"
     spectral = [_spectral(i, b, setup.images) for i, b in bands if b.wavelength]
     if spectral:

@@ -52,7 +52,7 @@ def export(
         layout = prepare(stack, imagery, labels, consensus, wish, progress.part(0, 30), whole)
         setup = writers.Setup(
             layout.scheme, layout.reader.grid, wish, layout.images, _title(labels), layout.dates,
-            {i.name: stac.band_entries(i.recognised, i.info) for i in layout.images},
+            {i.name: stac.band_entries(i) for i in layout.images},
         )  # fmt: skip
         _cut(store, layout, setup, formats, progress.part(30, 95))
         context = describe.Context(setup, layout, imagery, labels, consensus, formats)

@@ -8,7 +8,8 @@ from pathlib import Path
 from .. import rasters
 from ..errors import ConcordError
 from ..progress import Progress
-from . import audit, curate, domains, plan, sources, split, stac
+from . import audit, curate, domains, plan, split, stac
+from .images import open_images
 from .plan import Planned
 from .reader import LabelReader
 from .wish import ExportWish
@@ -52,7 +53,7 @@ def prepare(
         passed, unseen = _reviewed(passed, wish)
         rejected += unseen
     dates = dates_of(wish, imagery)
-    images = sources.open_images(stack, imagery, reader.grid, wish, dates)
+    images = open_images(stack, imagery, reader.grid, wish, dates)
     look = whole or wish.gate.max_nodata < 1 or wish.curate.needs_images
     vectors: list = []
     if look:

@@ -11,7 +11,7 @@ from ..errors import ConcordError
 from ..grid import Grid
 from ..labels import ClassRaster
 from ..taxonomy import IGNORE, NO_DATA
-from . import objects, plan
+from . import objects, plan, shares
 
 
 class LabelReader:
@@ -40,10 +40,10 @@ class LabelReader:
             self.mask = labels
         self.grid: Grid = self.mask.grid
         plan.require_straight(self.grid, wish.formats)
-        self._posterior = _share(stack, consensus, self.grid, "posterior")
-        self._agreement = _share(stack, wish.agreement, self.grid, "agreement", 1)
-        self._clear = _band(stack, wish.clear, self.grid)
-        self._votes = _band(stack, wish.votes, self.grid)
+        self._posterior = shares.posterior(stack, consensus, self.mask)
+        self._agreement = shares.agreement(stack, wish.agreement, self.grid)
+        self._clear = shares.band(stack, wish.clear, self.grid)
+        self._votes = shares.band(stack, wish.votes, self.grid)
         self._match = None
         if wish.match:
             self._match = stack.enter_context(ClassRaster(wish.match, self.grid))
@@ -101,22 +101,3 @@ class LabelReader:
             codes = self.wish.objects or sorted(set(np.unique(label[used]).tolist()))
             more["match"] = objects.match_score(label, other, codes)
         return plan.content_of(label, posterior, **more)
-
-
-def _band(stack, path: str | None, grid: Grid, index: int = 1):
-    if not path:
-        return None
-    rasters.require_crs(rasters.info(path))
-    raster = rasters.Raster(path, grid, "nearest")
-    stack.callback(raster.close)
-    return lambda window: np.nan_to_num(raster.read(window, [index])[0])
-
-
-def _share(stack, path: str | None, grid: Grid, name: str, otherwise: int = 2):
-    """A reader of shares 0-100 as uint8: the band of this name, else ``otherwise``."""
-    if not path:
-        return None
-    names = rasters.info(path).names
-    index = names.index(name) + 1 if name in names else min(otherwise, len(names))
-    read = _band(stack, path, grid, index)
-    return lambda window: np.clip(read(window), 0, 100).astype(np.uint8)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from .. import rasters, sensors
-from ..errors import ConcordError
 from ..grid import Grid, Window
 from ..scene import resampling_for
-from .stac import asset_name
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class Image:
         if self.native or self.moved:
             self._raster = rasters.Raster(path)
         else:
-            self._raster = rasters.Raster(path, grid, self.resampling, nodata)
+            self._raster = self._on(grid, nodata)
         self._own_nodata = nodata
         self._ground = _pixel_in(own, grid.crs) if self.moved else own.pixel_size
         self.is_resampled = self.moved or self._raster.is_resampled
@@ -93,6 +90,11 @@ class Image:
         self.bounds = own.bounds
         if not rasters.same_crs(own.crs, grid.crs):
             self.bounds = rasters.transform_bounds(own.bounds, own.crs, grid.crs)
+
+    def _on(self, grid: Grid, nodata: float | None) -> rasters.Raster:
+        return rasters.Raster(
+            self.path, grid, self.resampling, nodata, transparent=self._transparent
+        )
 
     @property
     def bands(self) -> tuple:
@@ -139,7 +141,7 @@ class Image:
         x, y = here.width / counts[0], here.height / counts[1]
         a, b, c, d, e, f = here.transform
         grid = Grid(here.crs, (a * x, b * y, c, d * x, e * y, f), *counts)
-        with rasters.Raster(self.path, grid, self.resampling, self._own_nodata) as raster:
+        with self._on(grid, self._own_nodata) as raster:
             array = raster.read(None, self.indexes)
         return Cut(self.name, array.astype(np.float32, copy=False), grid, self)
 
@@ -216,85 +218,3 @@ def _pixel_in(grid: Grid, crs: str) -> tuple:
     spots = [grid.xy(*spot) for spot in ((col, row), (col + 1, row), (col, row + 1))]
     (x, y), *ends = rasters.transform_points(spots, grid.crs, crs)
     return tuple(math.hypot(right - x, up - y) for right, up in ends)
-
-
-class Median:
-    """Several dates of one sensor as one image: the median of the valid values a pixel."""
-
-    def __init__(self, images: list, name: str):
-        first = images[0]
-        self.name, self.images = name, images
-        self.recognised, self.info, self.path = first.recognised, first.info, first.path
-        self.nodata, self.dtype = np.nan, "float32"
-        self.native, self.is_resampled = first.native, first.is_resampled
-        self.moved, self.resampling = first.moved, first.resampling
-        self.date = ""
-
-    bands = Image.bands
-    stretch = Image.stretch
-    picture = Image.picture
-    encode = Image.encode
-
-    @property
-    def indexes(self) -> list:
-        return self.images[0].indexes
-
-    @property
-    def inputs(self) -> list:
-        return [image.path for image in self.images]
-
-    @property
-    def dates(self) -> list:
-        return sorted(d for image in self.images for d in image.dates)
-
-    def touches(self, bounds: tuple) -> bool:
-        return any(image.touches(bounds) for image in self.images)
-
-    def cut(self, window: Window, grid: Grid) -> Cut | None:
-        cuts = [c for c in (image.cut(window, grid) for image in self.images) if c is not None]
-        if not cuts:
-            return None
-        stack = np.stack([np.where(c.valid, c.array, np.nan).astype(np.float32) for c in cuts])
-        known = ~np.isnan(stack).all(axis=0)
-        middle = np.full(stack.shape[1:], np.nan, np.float32)
-        middle[known] = np.nanmedian(stack[:, known], axis=0)
-        return Cut(self.name, middle, cuts[0].grid, self)
-
-    def close(self) -> None:
-        for image in self.images:
-            image.close()
-
-
-def open_images(stack, imagery, grid: Grid, wish, dates: list) -> list:
-    """Every image, opened; ``stack`` closes them. Dates of one sensor become one with median."""
-    images, taken = [], set()
-    for path, date in zip(imagery, dates):
-        name = asset_name(path, taken)
-        taken.add(name)
-        image = Image(path, grid, name, wish.resolution == "native", date)
-        stack.callback(image.close)
-        if not image.touches(grid.bounds):
-            raise ConcordError(
-                f"No chip holds image data of {Path(path).name}, which does not overlap the "
-                "labels; leave it out or choose another."
-            )
-        images.append(image)
-    if wish.dates == "median":
-        images = _medians(images, taken)
-    return images
-
-
-def _medians(images: list, taken: set) -> list:
-    groups: dict = {}
-    for image in images:
-        key = (image.recognised.sensor, tuple(b.name for b in image.bands), image.info.grid)
-        groups.setdefault(key, []).append(image)
-    merged = []
-    for (sensor, _, _), members in groups.items():
-        if len(members) == 1:
-            merged += members
-            continue
-        name = asset_name(f"{sensor}_median", taken)
-        taken.add(name)
-        merged.append(Median(members, name))
-    return merged

@@ -67,16 +67,16 @@ def _radar(sensors_: list, names: list) -> dict:
     return {}
 
 
-def band_entries(recognised, info) -> list:
-    """STAC ``bands`` of an image asset, scale and unit inside."""
-    wavelengths = {b.name: b for p in presets.presets() for b in p.bands}
+def band_entries(image) -> list:
+    """STAC ``bands`` of an image asset (``sources.Image``), scale and unit inside."""
+    common = {b.name for p in presets.presets() for b in p.bands if b.wavelength}
     entries = []
-    for band in recognised.bands:
-        entry = {"name": band.name, "data_type": info.bands[band.index - 1].dtype}
-        known = wavelengths.get(band.name)
-        if known is not None and known.wavelength:
+    for band in image.bands:
+        entry = {"name": band.name, "data_type": str(image.dtype)}
+        if band.name in common:
             entry["eo:common_name"] = band.name
-            entry["eo:center_wavelength"] = known.wavelength
+        if band.wavelength:  # of this sensor, not of another that names a band alike
+            entry["eo:center_wavelength"] = band.wavelength
         if band.unit and not band.formula:  # else the unit is that of the computed values
             entry["unit"] = band.unit
         if (band.scale, band.offset) != (1.0, 0.0):

@@ -32,6 +32,7 @@ class RunWish:
         blend: ``crop`` or ``hann`` instead of what the card says.
         gate: a ``gate.Gate``; tiles in which it finds nothing are not run and stay empty.
         drops: leave each date out in turn; how much the answers differ joins ``unsure``.
+        keep: leave the journal to a step that follows, see ``runner.traced``.
     """
 
     output: str | None
@@ -46,6 +47,7 @@ class RunWish:
     blend: str = ""
     gate: object = None
     drops: bool = False
+    keep: bool = False
 
     @property
     def paths(self) -> dict:
@@ -140,8 +142,11 @@ def _each(groups):
 
 
 @contextlib.contextmanager
-def going_on(journal):
-    """What was kept goes when a run ends well or is cancelled, and stays when it fails."""
+def going_on(journal, keep: bool = False):
+    """What was kept goes when a run ends well or is cancelled, and stays when it fails.
+
+    With ``keep`` it stays after a good end, too.
+    """
     try:
         yield
     except Cancelled:
@@ -154,7 +159,8 @@ def going_on(journal):
                 "from there."
             ) from error
         raise
-    journal.remove()
+    if not keep:
+        journal.remove()
 
 
 def key(job: Job, work: TileRunner) -> str:

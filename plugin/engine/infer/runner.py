@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import time
 
 from .. import files, jobs
-from ..errors import ConcordError
+from ..errors import Cancelled, ConcordError
 from ..grid import Window
 from ..progress import SILENT, Progress
 from . import gate as gates
 from . import glimpse, plan, preflight, tilewise
 from .canvas import Canvas
 from .card import KINDS
-from .journal import Journal
+from .journal import Journal, folder_of
 from .plan import Job, RunWish
 from .session import Model
 from .tiling import plan_tiles
 from .work import TileRunner
 
-__all__ = ["RunWish", "TileRunner", "plan_tiles", "run", "run_with_objects"]
+__all__ = ["RunWish", "TileRunner", "plan_tiles", "run", "run_with_objects", "traced"]
 
 
 def run(model: Model, scene, wish: RunWish, progress: Progress = SILENT) -> dict:
@@ -66,6 +68,27 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
     return _report(job, verdicts, summary, seconds), objects
 
 
+@contextlib.contextmanager
+def traced(wish: RunWish):
+    """Around the step after a run with ``wish.keep``: the journal goes at its end or on cancel.
+
+    It stays when the step fails or is killed, so that the same run is done at once next time.
+    """
+    try:
+        yield
+    except ConcordError as error:
+        if not isinstance(error, Cancelled):
+            raise
+        _forget(wish)
+        raise
+    _forget(wish)
+
+
+def _forget(wish: RunWish) -> None:
+    for path in list(wish.paths.values())[:1]:
+        shutil.rmtree(folder_of(path), ignore_errors=True)
+
+
 def _layers_of(adapter):
     return (
         ("main",)
@@ -79,7 +102,7 @@ def _run_dense(job: Job, work: TileRunner) -> tuple:
     layers = {name: adapter.layers()[name] for name in job.task.asked}
     about = glimpse.about(plan.finer(job.grid, adapter.scale), layers.get("main"))
     kept = Journal(next(iter(job.wish.paths.values()), None), plan.key(job, work), about)
-    with plan.going_on(kept), plan.writers(job, layers, adapter.scale) as writers:
+    with plan.going_on(kept, job.wish.keep), plan.writers(job, layers, adapter.scale) as writers:
         _fill(job, work, layers, kept, writers)
     return adapter.summary(), []
 

@@ -20,7 +20,7 @@ def objects(job: Job, work: TileRunner) -> tuple:
     """(summary, [(GeoJSON polygon, {class, class_name, score})]); burns a raster where asked."""
     adapter, found = work.adapter, []
     kept = _journal(job, work)
-    with plan.going_on(kept):
+    with plan.going_on(kept, job.wish.keep):
         for _, said in _answered(job, work, kept, _plain):
             found += [Found(place, score, outline, box) for place, score, outline, box in said]
         found = adapter.merged(found)
@@ -48,7 +48,7 @@ def _shapes(job: Job, adapter, found: list) -> list:
 def chips(job: Job, work: TileRunner) -> tuple:
     """(summary, []); writes rasters of one pixel a chip."""
     kept = _journal(job, work)
-    with plan.going_on(kept):
+    with plan.going_on(kept, job.wish.keep):
         vectors, keep, grid = _vectors(job, work, kept)
         arrays = work.adapter.finish(vectors, keep)
         layers = {name: work.adapter.layers()[name] for name in job.task.asked}

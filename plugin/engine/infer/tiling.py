@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..errors import ConcordError
@@ -9,6 +11,8 @@ from ..grid import Grid, Tile, Window
 from .card import Card
 
 OVERLAP = 0.25  # of a tile, where tiles are blended and the card does not say
+SEAM = 1  # pixels beyond a core that are compared with the neighbouring tile
+_DEAR = 0.05  # of a core's side: more is not given up for that comparison
 
 
 def plan_tiles(grid: Grid, area: Window, side: int, card: Card, fixed: bool) -> list:
@@ -18,11 +22,18 @@ def plan_tiles(grid: Grid, area: Window, side: int, card: Card, fixed: bool) -> 
     image's end. A graph of fixed size gets windows of ``side``, shifted inwards at the edge, so
     that it sees data and no padding wherever the image is large enough.
     """
-    core_side = (side - 2 * card.halo - card.alignment + 1) // card.alignment * card.alignment
+    core_side = _core_side(side, card)
     if core_side <= 0 or card.halo < 0:
         raise ConcordError(
             f"The card's tile of {side} pixels does not suit its halo of {card.halo}; correct it."
         )
+    if card.halo:
+        # What is compared with a neighbour wants the whole halo around it, too; else the seam of
+        # an exact run would disagree. Left out where the alignment makes that dear.
+        roomy = replace(card, halo=card.halo + SEAM)
+        smaller = _core_side(side, roomy)
+        if smaller >= (1 - _DEAR) * core_side:
+            card, core_side = roomy, smaller
     length = side if fixed else 0
     tiles = []
     for core in (tile.core for tile in grid.tiles(core_side, 0, area)):
@@ -30,6 +41,10 @@ def plan_tiles(grid: Grid, area: Window, side: int, card: Card, fixed: bool) -> 
         row, height = _span(core.row, core.height, grid.height, card, length)
         tiles.append(Tile(core, Window(col, row, width, height)))
     return tiles
+
+
+def _core_side(side: int, card: Card) -> int:
+    return (side - 2 * card.halo - card.alignment + 1) // card.alignment * card.alignment
 
 
 def _span(start: int, size: int, limit: int, card: Card, length: int) -> tuple:

@@ -11,8 +11,7 @@ from .. import rasters
 from ..grid import Tile, Window
 from . import tasks
 from .feed import Feed
-
-SEAM = 1  # pixels beyond a core that are compared with the neighbouring tile
+from .tiling import SEAM
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,8 @@ class TileRunner:
 def seam_of(tile: Tile) -> Window:
     """A tile's core and the pixels around it that its neighbours answer for with more context.
 
-    Agreement is counted there: if the halo is large enough, it is complete.
+    Agreement is counted there: if the halo is large enough, it is complete, since the tiles read
+    the halo around these pixels too, but for tiles whose alignment would make that dear.
     """
     wide, window = tile.core.grown(SEAM), tile.window
     inner = Window(wide.col - window.col, wide.row - window.row, wide.width, wide.height)

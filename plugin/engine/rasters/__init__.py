@@ -16,7 +16,7 @@ from .hdf import HdfCube, hdf_tags
 from .reading import BandInfo, Raster, RasterInfo, info, read, require_crs
 from .sparse import EMPTY, SparseCodes, overlay_vrt
 from .stacking import StackBand, write_stack
-from .vectors import burn, polygons
+from .vectors import burn, polygons, regions
 from .writing import Writer, encode, png, write
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "png",
     "polygons",
     "read",
+    "regions",
     "require_crs",
     "same_crs",
     "square_metres_per_pixel",

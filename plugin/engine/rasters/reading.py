@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
 
@@ -18,8 +18,8 @@ from .. import attributes
 from ..errors import ConcordError
 from ..files import is_dataset_name
 from ..grid import Grid, Window
-from . import wavelengths
-from .computed import computed_xml
+from . import masks, wavelengths
+from .computed import computed_xml, marked_xml
 from .environment import (
     affine,
     crs_text,
@@ -102,6 +102,8 @@ class Raster:
         nodata: what counts as no data while resampling, when the file itself does not say.
         function: a pixel function of GDAL (dB2pow, intensity) applied before resampling, so that
             radar is averaged in power; it has no effect on the raster's own grid.
+        transparent: whether, on another grid, the file's mask or alpha band hides pixels; not
+            where the alpha band is really an image band.
 
     Raises:
         ConcordError: the file is missing, is no raster, or has no CRS while ``grid`` has one.
@@ -114,30 +116,36 @@ class Raster:
         resampling: str = "bilinear",
         nodata: float | None = None,
         function: str = "",
+        transparent: bool = True,
     ):
         self._lock = threading.Lock()
         self._warped = None
-        self.path = str(path)
+        self.path = self.opened = str(path)
         with environment():
             self._dataset = open_dataset(path)
             self.info = _describe(self._dataset, self.path)
             self.grid = grid or self.info.grid
             if grid is not None and not self._on(grid):
-                if function:
-                    self._apply(function, nodata)
+                require_crs(self.info)
+                self._mark(nodata, function, transparent)
                 self._warp(grid, resampling, nodata)
 
     def _on(self, grid: Grid) -> bool:
         return self.info.grid.aligned(grid) and same_crs(self.info.grid.crs, grid.crs)
 
-    def _apply(self, function: str, nodata: float | None) -> None:
-        """Read through a pixel function from here on; NaN for no data."""
-        text = computed_xml(self._dataset, function, nodata)
+    def _mark(self, nodata: float | None, function: str, transparent: bool) -> None:
+        """From here on NaN is no data, where the warper alone would miss some of it."""
+        told, mask = nodata is not None or self._dataset.nodata is not None, self._mask_band
+        if mask and (told or function or not transparent):
+            self._reopen(marked_xml(self._dataset, nodata, mask if transparent else ""))
+        if function:
+            self._reopen(computed_xml(self._dataset, function, nodata))
+
+    def _reopen(self, text: str) -> None:
         self._dataset.close()
-        self._dataset = rasterio.open(text)
+        self._dataset, self.opened = rasterio.open(text), text
 
     def _warp(self, grid: Grid, resampling: str, nodata: float | None) -> None:
-        require_crs(self.info)
         own = self._dataset.nodata
         self._warped = WarpedVRT(
             self._dataset,
@@ -189,11 +197,8 @@ class Raster:
         """
         if not self.is_masked:
             return None
-        alpha = next((band.index for band in self.info.bands if band.is_alpha), None)
-        flags = self._dataset.mask_flag_enums[0]
-        if alpha and (MaskFlags.alpha in flags or MaskFlags.per_dataset not in flags):
-            # Asked itself: a nodata value would hide it.
-            return self.read(window, [alpha], shape)[0] > 0
+        if self._mask_band != masks.SHARED:
+            return self.read(window, [int(self._mask_band)], shape)[0] > 0
         try:
             with self._lock, environment():
                 return self._dataset.dataset_mask(window=native_window(window), out_shape=shape) > 0
@@ -203,10 +208,13 @@ class Raster:
     @property
     def is_masked(self) -> bool:
         """Whether a mask or an alpha band of the file must be asked while reading its own grid."""
-        if self._warped is not None:
-            return False
-        has_alpha = any(band.is_alpha for band in self.info.bands)
-        return has_alpha or MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
+        return bool(self._mask_band)
+
+    @property
+    def _mask_band(self) -> str:
+        # Not of a text that was opened instead: what hides pixels is NaN there.
+        hides = self._warped is None and self.opened == self.path
+        return masks.band_of(self._dataset, self.info.bands) if hides else ""
 
     def _damaged(self) -> ConcordError:
         return ConcordError(

@@ -77,13 +77,16 @@ def _geotransform(grid: Grid) -> str:
 
 
 def _source(band: StackBand, grid: Grid) -> tuple:
-    """(file name or inline VRT, whether it lies on the grid already, nodata to look for)."""
-    with Raster(band.path, grid, band.resampling, nodata=band.nodata) as raster:
+    """(file name or inline VRT, nodata to look for, whether its mask is asked)."""
+    with Raster(
+        band.path, grid, band.resampling, nodata=band.nodata, transparent=band.transparent
+    ) as raster:
         if raster.is_resampled:
-            return _warped_xml(raster), "nan"
+            return _warped_xml(raster), "nan", False
+        masked = band.transparent and raster.is_masked
     if band.nodata is None:
-        return absolute(band.path), ""
-    return absolute(band.path), repr(float(band.nodata))
+        return absolute(band.path), "", masked
+    return absolute(band.path), repr(float(band.nodata)), masked
 
 
 def _warped_xml(raster: Raster) -> str:
@@ -92,7 +95,7 @@ def _warped_xml(raster: Raster) -> str:
         place = Path(folder) / "warped.vrt"
         rasterio.shutil.copy(raster.virtual, place, driver="VRT")
         text = place.read_text(encoding="utf-8")
-    source = escape(absolute(raster.path))
+    source = escape(absolute(raster.opened))
     text, changed = re.subn(
         r"<SourceDataset relativeToVRT=\"[01]\"[^>]*>[^<]*</SourceDataset>",
         lambda _match: f'<SourceDataset relativeToVRT="0">{source}</SourceDataset>',
@@ -106,7 +109,7 @@ def _warped_xml(raster: Raster) -> str:
 
 
 def _band_xml(number: int, band: StackBand, source: tuple, grid: Grid) -> str:
-    name, nodata = source
+    name, nodata, masked = source
     window = f'xOff="0" yOff="0" xSize="{grid.width}" ySize="{grid.height}"'
     scaling = ""
     if (band.scale, band.offset) != (1.0, 0.0):
@@ -125,7 +128,7 @@ def _band_xml(number: int, band: StackBand, source: tuple, grid: Grid) -> str:
             f"   <SourceBand>{band.index}</SourceBand>",
             f"   <SrcRect {window}/><DstRect {window}/>",
             f"   {scaling}{f'<NODATA>{nodata}</NODATA>' if nodata else ''}",
-            *(["   <UseMaskBand>true</UseMaskBand>"] if band.transparent else []),
+            *(["   <UseMaskBand>true</UseMaskBand>"] if masked else []),
             "  </ComplexSource>",
             " </VRTRasterBand>",
         ]

@@ -13,7 +13,8 @@ _DEPTHS = (3, 4)  # pixels from the outside that a region must reach to be no bo
 _LEAST = 12  # pixels of a region
 _FEW = 10  # pixels of the new class nearby, below which likeness says nothing
 _UNITS = 512.0  # bands and leads are summed as whole numbers, so that order cannot matter
-_PLAIN = 9  # columns before the sums of bands
+_PLAIN = 12  # columns before the sums of bands
+_FLAT = 0.02  # slope that is added, so that a flat region's outline is not endlessly sharp
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Table:
     """Columns of the counts of a region with ``bands`` bands.
 
     Pixels, new class, lead, old class, ring, ring of the new class, pixels at each of two depths,
-    inner pixels; then sums of bands: all, inner, nearby of the new class, their squares;
-    and how many those nearby are.
+    inner pixels; pixels of the outline, slope there and slope of the inner ones; then sums of
+    bands: all, inner, nearby of the new class, their squares; and how many those nearby are.
     """
 
     bands: int
@@ -39,6 +40,7 @@ class Evidence:
         size: pixels. new, old: numbers of the classes. lead: mean lead over the old class, 0-1.
         touch: share of the ring that the map gives the new class. unlike: distance to the new
             class's pixels nearby in their spreads, infinite when there are too few.
+        outline: slope of the image on the outline over that inside; above 1 for an object.
     """
 
     def __init__(self, sums: np.ndarray, table: Table):
@@ -50,6 +52,8 @@ class Evidence:
         self.old = np.rint(sums[:, 3] / pixels).astype(np.int64)
         self.touch = sums[:, 5] / np.maximum(sums[:, 4], 1)
         self._deep = sums[:, 6:8]
+        inner_slope = sums[:, 11] / np.maximum(sums[:, 8], 1) / _UNITS
+        self.outline = sums[:, 10] / np.maximum(sums[:, 9], 1) / _UNITS / (inner_slope + _FLAT)
         few = sums[:, 8:9] < 6
         counted = np.where(few, sums[:, :1], sums[:, 8:9])
         whole, inner, near, squares = (
@@ -72,6 +76,22 @@ class Evidence:
         return self._deep[:, step] > 0
 
 
+def without_crumbs(numbers: np.ndarray) -> np.ndarray:
+    """The regions of a cell numbered anew, less those that are too small wherever they go on.
+
+    Args:
+        numbers: (rows, cols) of int32 from 0, -1 for none.
+    """
+    sizes = np.bincount(numbers[numbers >= 0])
+    keeps = np.append(sizes >= _LEAST, False)
+    inner = tuple(slice(_EDGE + 1, max(size - _EDGE - 1, _EDGE + 1)) for size in numbers.shape)
+    frame = np.ones(numbers.shape, bool)
+    frame[inner] = False
+    keeps[numbers[frame & (numbers >= 0)]] = True
+    anew = np.where(keeps, np.cumsum(keeps) - 1, -1).astype(np.int32)
+    return anew[numbers]
+
+
 def count_evidence(bands, numbers, regions: int, core: tuple, old, best, lead) -> np.ndarray:
     """(regions, columns): counts of the pixels of a cell's core, for the regions in it and near.
 
@@ -87,6 +107,7 @@ def count_evidence(bands, numbers, regions: int, core: tuple, old, best, lead) -
     inside_core = np.zeros(numbers.shape, bool)
     inside_core[core] = True
     leads = np.rint(lead * _UNITS).astype(np.float64)
+    slopes = np.rint(_slope(bands) * _UNITS)
     sizes = np.bincount(numbers[numbers >= 0], minlength=regions)
     for number, where in enumerate(ndimage.find_objects(numbers + 1)):
         # A small part may belong to a larger region only when it meets the edge of what is seen.
@@ -95,7 +116,7 @@ def count_evidence(bands, numbers, regions: int, core: tuple, old, best, lead) -
         seen = tuple(slice(max(0, s.start - REACH - 1), s.stop + REACH + 1) for s in where)
         cut = (slice(None), *seen)
         out[number] = _one(whole[cut], numbers[seen] == number, inside_core[seen], old[seen],
-                           best[seen], leads[seen])  # fmt: skip
+                           best[seen], leads[seen], slopes[seen])  # fmt: skip
     return out
 
 
@@ -107,7 +128,16 @@ def _at_edge(where: tuple, numbers: np.ndarray) -> bool:
 _EDGE = 48  # pixels from a window's side that may lie outside of what was cut
 
 
-def _one(bands, inside, counted, old, best, leads) -> np.ndarray:
+def _slope(bands: np.ndarray) -> np.ndarray:
+    """(rows, cols): gradient of all bands together, per pixel."""
+    power = np.zeros(bands.shape[1:])
+    for plane in bands:
+        smooth = ndimage.gaussian_filter(plane.astype(np.float64), 0.7)
+        power += ndimage.sobel(smooth, 0) ** 2 + ndimage.sobel(smooth, 1) ** 2
+    return np.sqrt(power) / 8
+
+
+def _one(bands, inside, counted, old, best, leads, slopes) -> np.ndarray:
     new = int(best[inside][0])
     outside = ndimage.distance_transform_edt(~inside)
     depth = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
@@ -115,10 +145,11 @@ def _one(bands, inside, counted, old, best, leads) -> np.ndarray:
     near = (outside > 1.5) & (outside <= REACH) & (old == new) & counted
     own = inside & counted
     inner = own & (depth > 1)
+    line = (own & (depth <= 1)) | (ring & (outside <= 1.5) & (old == new))
     plain = [
         own.sum(), own.sum() * new, leads[own].sum(), old[own].sum(dtype=np.int64),
         ring.sum(), (ring & (old == new)).sum(), *((own & (depth >= d)).sum() for d in _DEPTHS),
-        inner.sum(),
+        inner.sum(), line.sum(), slopes[line].sum(), slopes[inner].sum(),
     ]  # fmt: skip
     there = bands[:, near]
     sums = [bands[:, own].sum(1), bands[:, inner].sum(1), there.sum(1), (there**2).sum(1)]

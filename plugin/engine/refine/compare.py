@@ -90,8 +90,9 @@ _AREAS = ("mapped_area", "area", "area_interval")
 def _values(table, score, sample, scheme, grid, has_reference: bool) -> dict:
     pixel = grid.pixel_size[0] * grid.pixel_size[1]
     ground = rasters.square_metres_per_pixel(grid)
-    changed = int(table.sum() - np.trace(table))
-    both = int(table[1:255, 1:255].sum())
+    labelled = table[1:255, 1:255]  # what one of the maps does not know has not changed
+    both = int(labelled.sum())
+    changed = both - int(np.trace(labelled))
     mapped = table.sum(axis=0)
     counts = sample if sample is not None else score.tables["after"]
     estimate = stratified_areas(counts, mapped, pixel, scheme) if counts.sum() else None
@@ -99,6 +100,12 @@ def _values(table, score, sample, scheme, grid, has_reference: bool) -> dict:
         for key in _AREAS:
             entry[key.replace("area", "hectares")] = entry[key] / pixel * ground / 10_000
     notes = [scheme.assumed] if scheme.assumed else []
+    if rasters.crs_is_geographic(grid.crs):
+        notes.append(
+            "The map is in degrees, whose pixels shrink towards the poles: areas in map units are "
+            "square degrees and hectares take the mean pixel; reproject it to an equal-area CRS "
+            "for areas that hold."
+        )
     if not has_reference and sample is None:
         notes.append("Without a reference it is not known which of the two maps is right.")
     elif estimate is None:

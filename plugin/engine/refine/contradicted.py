@@ -8,8 +8,11 @@ the map gives the new class, and be thicker than a border's uncertainty.
 
 The thresholds were chosen on three chips of chesapeake and three parts of fair-uganda, clean and
 with omission, stale and confusion of the seeds 1, 2 and 7 (tests/bench/noises.py); the second pair
-of _TO_RARER was then raised because a quarter of sen1floods-es, clean, lost 0.5 % to it. The part
-of sen1floods-es and of eolearn-patch in the noise bench was only looked at afterwards.
+of _TO_RARER was then raised because a quarter of sen1floods-es, clean, lost 0.5 % to it. Those of
+_ALONE_UNLIKE to _ALONE_SURE, _WITHIN and _OUTLINED were chosen on chesapeake 0 and 3 and on parts
+of fair-uganda (all quarters but the north-east one, the north and the middle), which lost up to
+0.9 % clean and 2.2 points when stale. The parts of sen1floods-es and eolearn-patch in the noise
+bench were only looked at afterwards.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from skimage import segmentation
 
 from ..grid import Window
 from ..progress import SILENT, Progress
-from .candidates import REACH, Evidence, Table, count_evidence
+from .afar import unlike_afar
+from .candidates import REACH, Evidence, Table, count_evidence, without_crumbs
 from .fused import FusedEngine
 from .guided import box
 from .model import FEATURE_HALO
@@ -34,6 +38,7 @@ _AROUND = 4
 _UNITS = 250  # probabilities are kept as whole numbers
 _SEEN = REACH + 8  # pixels around a cell in which candidates are cut
 _ALONE, _ALONE_LEAD = 0.02, 0.3
+_ALONE_UNLIKE, _ALONE_SURE = 1.2, 0.55  # such a region's unlike at most, or lead at least
 _BESIDE = 0.5  # share of the surroundings that has the new class already
 # Pairs of (unlike at most, lead at least) at which such a region is believed.
 _TO_RARER = ((0.3, 0.1), (0.8, 0.7))
@@ -41,6 +46,8 @@ _TO_COMMON = ((0.1, 0.3),)
 _STRONG = (0.45, 0.7)
 _SWAPPED = 0.0025  # share of the map in strong regions, from which on classes are swapped
 _WHEN_SWAPPED = ((0.3, 0.3), (0.45, 0.5), (0.8, 0.7))
+_WITHIN = 0.7  # share of the surroundings that what is taken for swapped needs
+_OUTLINED = 1.5  # sharper outlines are those of objects
 
 
 class ContradictedEngine:
@@ -90,35 +97,54 @@ class ContradictedEngine:
         self._answers = Cells(self._folders[0])
         self._segments = Partition(self._cut, self._sums, self._folders[1])
         self._segments.prepare(source, progress)
+        self._means = _means_of(self._segments.sums)
+        self._segments.sums = self._segments.sums[:0].copy()
         self._regions = Partition(
             self._candidates, self._evidence, self._folders[2], exact=True, overlap=OVERLAP
         )
         self._regions.prepare(source, progress)
         bands = len(source.patch(_FIRST).bands)
-        self._decide(Evidence(self._regions.sums, Table(bands)))
+        self._decide(Evidence(self._regions.sums, Table(bands)), source)
+        # What is not asked any more would take memory while the map is written.
+        self._regions.sums = self._regions.sums[:0].copy()
+        self._segments = self._means = None
+        self._fresh = ()
 
-    def _decide(self, found: Evidence) -> None:
+    def _decide(self, found: Evidence, source: Source) -> None:
         """Which candidates are believed, and how much of the map they are.
 
         A class that the map has lost teaches the model that its places belong to the class that
         replaced it, so that the model would take away what is left. A change to a more common
-        class therefore needs more proof, until the map shows that classes are swapped.
+        class therefore needs more proof, until the map shows that classes are swapped; and even
+        then what lies amid others of its class, or has a sharp outline, is an object and stays.
         """
         total = float(self._size[0] * self._size[1])
         common = self._counts[found.new] >= self._counts[found.old]
         alone = found.thick(0) & (found.touch <= _ALONE) & (found.lead >= _ALONE_LEAD)
-        beside = found.thick(1) & (found.touch > _BESIDE) & found.enough
-        strong = beside & common & _passes(found, (_STRONG,))
-        self.swapped = found.size[strong].sum() / total >= _SWAPPED
-        to_common = _TO_COMMON + (_WHEN_SWAPPED if self.swapped else ())
-        proof = np.where(common, _passes(found, to_common), _passes(found, _TO_RARER))
         alone &= found.enough
+        alone &= self._resembles(found, np.flatnonzero(alone), source)
+        beside = found.thick(1) & (found.touch > _BESIDE) & found.enough
+        blends = found.outline <= _OUTLINED
+        strong = beside & common & blends & _passes(found, (_STRONG,))
+        self.swapped = found.size[strong].sum() / total >= _SWAPPED
+        proof = np.where(common, _passes(found, _TO_COMMON), _passes(found, _TO_RARER))
+        if self.swapped:
+            within = common & blends & (found.touch >= _WITHIN)
+            proof = proof | (within & _passes(found, _WHEN_SWAPPED))
         taken = alone | (beside & proof)
         self._taken = np.append(taken, False)
         self._new = np.append(self._codes[found.new], 0)
         self._lead = np.append(np.round(found.lead, 4), 0.0).astype(np.float32)
         self.changed = float(found.size[taken].sum()) / total
         self.alone = float(found.size[alone].sum()) / total
+
+    def _resembles(self, found: Evidence, which: np.ndarray, source: Source) -> np.ndarray:
+        """Which regions look like their new class, nearby or farther off, or are very sure."""
+        unlike, sure = found.unlike.copy(), found.lead >= _ALONE_SURE
+        asked = which[(unlike[which] > _ALONE_UNLIKE) & ~sure[which]]
+        codes = self._codes[found.new[asked]]
+        unlike[asked] = unlike_afar(source, self._regions, asked, codes)
+        return sure | (unlike <= _ALONE_UNLIKE)
 
     def _cut(self, patch: Patch) -> np.ndarray:
         return segmentation.felzenszwalb(
@@ -155,10 +181,7 @@ class ContradictedEngine:
 
     def _judged(self, patch: Patch) -> tuple:
         """(old class, best class, lead of the best over the old, may change), (rows, cols)."""
-        sums = self._segments.sums
-        means = sums[:, :-1] / np.maximum(sums[:, -1:], 1) / _UNITS
-        means = np.concatenate([means, np.zeros((1, len(self._codes)))]).astype(np.float32)
-        whole = means[self._segments.numbers(patch.window)].transpose(2, 0, 1)
+        whole = self._means[self._segments.numbers(patch.window)].transpose(2, 0, 1)
         kept = self._answer(patch)
         near = box(kept[:-1].astype(np.float32) / _UNITS, _AROUND)
         mixed = np.round(_SEGMENT * whole + (1 - _SEGMENT) * near, 3)
@@ -180,7 +203,7 @@ class ContradictedEngine:
             parts, count = ndimage.label(pairs == pair)
             out[parts > 0] = parts[parts > 0] + (first - 1)
             first += count
-        return out
+        return without_crumbs(out)
 
     def _evidence(self, patch: Patch, numbers: np.ndarray, regions: int, core: tuple):
         old, best, lead, _ = self._judged(patch)
@@ -198,6 +221,15 @@ class ContradictedEngine:
         proposed = np.where(moves, self._new[numbers], patch.labels).astype(np.uint8)
         lead = np.where(moves, self._lead[numbers], 0.0).astype(np.float32)
         return Opinion(proposed, np.where(moves, (1 + lead) / 2, 1.0).astype(np.float32), lead)
+
+
+def _means_of(sums: np.ndarray) -> np.ndarray:
+    """(segments + 1, classes) of float32: mean probabilities; the last row is for no segment."""
+    out = np.zeros((len(sums) + 1, sums.shape[1] - 1), np.float32)
+    for at in range(0, len(sums), 100_000):
+        part = sums[at : at + 100_000]
+        out[at : at + len(part)] = part[:, :-1] / np.maximum(part[:, -1:], 1) / _UNITS
+    return out
 
 
 def _passes(found: Evidence, pairs: tuple) -> np.ndarray:

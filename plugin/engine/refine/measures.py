@@ -175,5 +175,5 @@ def stratified_areas(table: np.ndarray, mapped: np.ndarray, pixel: float, scheme
         "accuracy": float(accuracy),
         "accuracy_interval": 1.96 * math.sqrt(float(spread)),
         "classes": classes,
-        "samples": int(table.sum()),
+        "samples": int(sum(table[c].sum() for c in codes)),
     }

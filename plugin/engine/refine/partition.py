@@ -153,9 +153,15 @@ class Partition:
             (np.ones(len(links), bool), (links[:, 0], links[:, 1])), (total, total)
         )
         count, self.root = sparse.csgraph.connected_components(graph, directed=False)
-        table = np.concatenate(tables) if tables else np.zeros((0, 1))
-        self.sums = np.zeros((count, table.shape[1]), table.dtype)
-        np.add.at(self.sums, self.root, table)
+        columns, kind = (tables[0].shape[1], tables[0].dtype) if tables else (1, float)
+        self.root = self.root.astype(np.int32)
+        self.sums = np.zeros((count, columns), kind)
+        tables.reverse()
+        first = 0
+        while tables:  # each is let go at once: a large map has millions of regions
+            table = tables.pop()
+            np.add.at(self.sums, self.root[first : first + len(table)], table)
+            first += len(table)
 
     def numbers(self, window: Window) -> np.ndarray:
         """(rows, cols) of int64: the joined region of each pixel, -1 for none."""

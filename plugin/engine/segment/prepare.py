@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 CARD = "concord:prompt"  # key in the encoder's metadata; <encoder>.json beside it serves as well
 _NEUTRAL = {"Cast", "Transpose", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Resize", "Pad"}
-_CARD = ("size", "resize", "scale", "layout", "closer", "doubt")
+_CARD = ("size", "resize", "scale", "layout", "closer", "doubt", "edges")
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Preparation:
     ``stretch`` (both sides to ``size``). ``layout`` is NCHW, NHWC or HWC. ``closer`` is the share
     of the tile's side under which an object is looked at again on a tile of half the side; 0 never.
     ``doubt`` is the expected IoU under which larger tiles are tried as well; 0 never.
-    ``fill`` is what the padding holds, so that it is 0 once the encoder has centred the values;
-    None leaves the padding to the encoder.
+    ``edges`` is what the edges along a mask's border weigh against its expected IoU when a click
+    may mean several things; 0 nothing. ``fill`` is what the padding holds, so that it is 0 once
+    the encoder has centred the values; None leaves the padding to the encoder.
     """
 
     size: int = 1024
@@ -38,6 +40,7 @@ class Preparation:
     layout: str = "NCHW"
     closer: float = 0.0
     doubt: float = 0.0
+    edges: float = 0.0
     fill: tuple | None = (0.0,) * 3
 
 
@@ -112,9 +115,13 @@ def _told_by_card(encoder: Graph) -> dict:
         if "mean" in values:  # the padding is then made here, after the centring
             values["fill"] = (0.0,) * 3
         checked = Preparation(**values)
-        if checked.resize not in ("longest", "stretch") or checked.layout not in (
-            "NCHW", "NHWC", "HWC",
-        ) or len(checked.mean) != 3 or len(checked.std) != 3 or 0 in checked.std:  # fmt: skip
+        if checked.resize not in ("longest", "stretch"):
+            raise ValueError
+        if checked.layout not in ("NCHW", "NHWC", "HWC"):
+            raise ValueError
+        if not all(math.isfinite(n) for n in (checked.closer, checked.doubt, checked.edges)):
+            raise ValueError
+        if len(checked.mean) != 3 or len(checked.std) != 3 or 0 in checked.std:
             raise ValueError
     except (ValueError, TypeError, AttributeError) as error:
         raise ConcordError(

@@ -19,7 +19,7 @@ from ..errors import ConcordError
 from ..files import atomic_file
 from .prompts import Encoding
 
-VERSION = 2  # of what is stored; raise it when an encoding of old would be read wrongly
+VERSION = 3  # of what is stored; raise it when an encoding of old would be read wrongly
 LIMIT = 2 * 1024**3  # bytes on disk
 _SUFFIX = ".npz"
 

@@ -229,7 +229,7 @@ def _as_described(info) -> Recognised:
     bands = []
     for own in info.bands:
         match = known.get(own.name)
-        wavelength = match.wavelength if match else own.wavelength
+        wavelength = own.wavelength or (match.wavelength if match else None)
         bands.append(
             SceneBand(own.index, own.name, own.unit, own.scale, own.offset, own.nodata, wavelength)
         )

@@ -26,7 +26,7 @@ class ClearReader:
 
     def __init__(self, dated: Dated, grid: Grid):
         self._stack = contextlib.ExitStack()
-        self._masks, self._scene, self._bands = [], None, ()
+        self._masks, self._scenes, self._bands = [], [], ()
         if dated.masks:
             self.method = "; ".join(dict.fromkeys(mask.title for mask in dated.masks))
             for mask in dated.masks:
@@ -34,31 +34,40 @@ class ClearReader:
                 self._masks.append((mask, raster))
             return
         sensor, files = max(dated.images.items(), key=lambda item: (_optical(item[1]), item[0]))
-        files = _once(files)
-        self._scene = self._stack.enter_context(
-            Scene([info.path for info, _ in files], grid, recognised=[known for _, known in files])
+        self._scenes = [self._open(tile, grid) for tile in _tiles(files)]
+        names = self._scenes[0].names
+        tested = all(
+            set(_VISIBLE) <= set(scene.names) and scene.units(["red"]) == ["reflectance"]
+            for scene in self._scenes
         )
-        names = self._scene.names
-        visible = all(name in names for name in _VISIBLE)
-        tested = visible and self._scene.units(["red"]) == ["reflectance"]
         self._bands = _VISIBLE if tested else (names[0],)
         self.method = f"{SIMPLE_TEST if tested else ONLY_DATA} ({sensor})"
+
+    def _open(self, files: list, grid: Grid) -> Scene:
+        found = [known for _, known in files]
+        scene = Scene([info.path for info, _ in files], grid, recognised=found)
+        self._stack.enter_context(scene)
+        scene.check_units()
+        return scene
 
     def read(self, window: Window | None = None) -> np.ndarray:
         """State of every pixel of a window, (rows, cols) int8."""
         if self._masks:
-            states = [_decode(m, r.read(window, [1])[0], r.info) for m, r in self._masks]
-            # Several layers of one date lie beside each other or say the same of one place.
-            state = states[0]
-            for other in states[1:]:
-                both = (state != NO_DATA) & (other != NO_DATA)
-                state = np.where(both, np.minimum(state, other), np.maximum(state, other))
-            return state
-        planes = self._scene.read(list(self._bands), window)
+            return _joined([_decode(m, r.read(window, [1])[0], r.info) for m, r in self._masks])
+        return _joined([self._seen(scene, window) for scene in self._scenes])
+
+    def _seen(self, scene: Scene, window) -> np.ndarray:
+        bands = list(self._bands) if set(self._bands) <= set(scene.names) else scene.names[:1]
+        planes = scene.read(bands, window)
         state = np.where(np.isfinite(planes).all(axis=0), CLEAR, NO_DATA).astype(np.int8)
         if len(planes) == 3:
             state[(state == CLEAR) & simple_cloud(*planes)] = CLOUDED
         return state
+
+    @property
+    def warnings(self) -> list:
+        """What the wrong-unit guard says of the imagery that is tested."""
+        return [text for scene in self._scenes for text in scene.warnings]
 
     def close(self) -> None:
         self._stack.close()
@@ -77,15 +86,35 @@ def _optical(files: list) -> int:
     return (2 if "optical" in kinds else 0) + (1 if set(_VISIBLE) <= names else 0)
 
 
-def _once(files: list) -> list:
-    """Files that bring new bands; a second tile of the same date cannot stand in one scene."""
-    seen, kept = set(), []
+def _joined(states: list) -> np.ndarray:
+    """One state of several that lie beside each other or say the same of one place."""
+    state = states[0]
+    for other in states[1:]:
+        both = (state != NO_DATA) & (other != NO_DATA)
+        state = np.where(both, np.minimum(state, other), np.maximum(state, other))
+    return state
+
+
+def _tiles(files: list) -> list:
+    """A date's files by tile: those of one place whose bands do not repeat make a scene."""
+    tiles: list = []
     for info, known in files:
         names = {band.name for band in known.bands}
-        if not names & seen:
-            seen |= names
-            kept.append((info, known))
-    return kept
+        for first, seen, kept in tiles:
+            if _beside(info.grid, first) and not names & seen:
+                seen |= names
+                kept.append((info, known))
+                break
+        else:
+            tiles.append((info.grid, names, [(info, known)]))
+    return [kept for _, _, kept in tiles]
+
+
+def _beside(one: Grid, other: Grid) -> bool:
+    """Whether two files cover one place, whatever their pixel sizes."""
+    slack = 2 * max(*one.pixel_size, *other.pixel_size)
+    same = one.crs == other.crs
+    return same and all(abs(a - b) <= slack for a, b in zip(one.bounds, other.bounds))
 
 
 def _decode(mask: Mask, raw: np.ndarray, info) -> np.ndarray:

@@ -76,6 +76,7 @@ def run(
                 cube[(state != CLEAR)[:, None].repeat(len(names), axis=1)] = np.nan
                 writer.write(_compose(method, cube, names, days), tile.core)
         methods = [mask.method for mask in masks]
+        told = [text for scene in scenes for text in scene.warnings]
     return {
         "output": str(output),
         "method": method,
@@ -84,6 +85,7 @@ def run(
         "bands": names + extra,
         "grid": place.describe(),
         "skipped": skipped,
+        "warnings": list(dict.fromkeys(told)),
     }
 
 
@@ -153,7 +155,9 @@ def _greenness(cube: np.ndarray, names: list) -> np.ndarray:
     near = cube[:, names.index("nir" if "nir" in names else "nir08")]
     red = cube[:, names.index("red")]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num((near - red) / (near + red), nan=-2.0)
+        index = (near - red) / (near + red)
+    # Beyond 1 one of the two is negative, which an overcorrected atmosphere leaves, not leaves.
+    return np.where(np.abs(index) <= 1, index, -2.0)
 
 
 def _distances(cube: np.ndarray, whole: np.ndarray) -> np.ndarray:

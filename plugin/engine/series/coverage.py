@@ -135,6 +135,7 @@ def _values(dates, readers, counts, place, threshold, skipped, clear) -> dict:
             f"{len(drafts)} of {len(entries)} dates have no quality layer; their clear share is a "
             "draft from the image itself."
         )
+    notes += dict.fromkeys(text for reader in readers for text in reader.warnings)
     return {
         "dates": entries,
         "threshold": threshold,
