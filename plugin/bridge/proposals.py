@@ -6,6 +6,7 @@ also after a crash.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from qgis.core import (
@@ -161,9 +162,11 @@ def ground_area(layer: QgsVectorLayer, geometry, project) -> str:
     measure = QgsDistanceArea()
     measure.setSourceCrs(layer.crs(), project.transformContext())
     measure.setEllipsoid(layer.crs().ellipsoidAcronym())
-    metres = measure.convertAreaMeasurement(
-        measure.measureArea(geometry), QgsUnitTypes.AreaUnit.AreaSquareMeters
-    )
+    area = measure.measureArea(geometry)
+    if not math.isfinite(area):  # a CRS of the file's own that QGIS cannot move to degrees
+        measure.setEllipsoid("NONE")
+        area = measure.measureArea(geometry)
+    metres = measure.convertAreaMeasurement(area, QgsUnitTypes.AreaUnit.AreaSquareMeters)
     for size, unit in ((1e8, "km²"), (1e3, "ha")):
         if metres >= size:
             return f"{metres / (1e6 if unit == 'km²' else 1e4):,.3g} {unit}"
@@ -179,6 +182,8 @@ def told(item: Item, layer: QgsVectorLayer, geometry, project) -> str:
     """A proposal in one line: change, confidence, area on the ground, pixels."""
     area = ground_area(layer, geometry, project)
     text = tr("{change}, {sure:.0f} % sure, {size}{pixels:,} pixels")
+    if item.pixels == 1:
+        text = tr("{change}, {sure:.0f} % sure, {size}1 pixel")
     size = f"{area}, " if area else ""
     sure = 100 * item.confidence
     return text.format(change=change_of(item), sure=sure, size=size, pixels=item.pixels)

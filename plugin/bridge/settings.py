@@ -6,6 +6,7 @@ to the project and travels with it.
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -22,6 +23,7 @@ MODELS = "models"
 BUNDLED = ("concord-landcover-s2", "concord-landcover-aerial", "concord-buildings")
 TAXONOMIES = "taxonomies"
 OUTPUT = "/output_folder"
+_LISTED = 12  # classes that a tooltip names
 
 
 def value(key: str, default: object = "") -> object:
@@ -92,6 +94,19 @@ def reads_series(path: str) -> bool:
 def taxonomies() -> list[str]:
     """Class schemes on offer: ids of the bundled ones, then files the user added."""
     return taxonomy.available() + paths(TAXONOMIES)
+
+
+@functools.lru_cache(maxsize=64)
+def about_taxonomy(id_or_file: str) -> str:
+    """A class scheme in one line, title and classes; what cannot be read stands as it is."""
+    try:
+        scheme = taxonomy.load(id_or_file)
+    except ConcordError:  # empty, or a file that is gone
+        return id_or_file
+    names = [entry.name for entry in scheme.classes]
+    listed = ", ".join(names[:_LISTED]) + ("…" if len(names) > _LISTED else "")
+    text = tr("{title}: {n} classes ({names})")
+    return text.format(title=scheme.title, n=len(names), names=listed)
 
 
 def annotator() -> str:

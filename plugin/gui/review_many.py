@@ -60,10 +60,22 @@ class AcceptMany(QWidget):
             and (not pair or f"{i.old_class}>{i.new_class}" == pair)
         ]
 
+    def _why_none(self) -> str:
+        """No open proposal is meant: how sure the surest of this change is, if there is one."""
+        pair = self.pairs.currentData()
+        left = [
+            i.confidence
+            for i in self._items
+            if i.status == proposals.OPEN and (not pair or f"{i.old_class}>{i.new_class}" == pair)
+        ]
+        if left:
+            return tr("None; the surest is {best:.0f} % sure").format(best=100 * max(left))
+        return tr("None left") if self._items else tr("Accept all")
+
     def _count(self, *_) -> None:
         count = len(self.chosen())
         text = tr("Accept all {n:,}").format(n=count)
         if not count:
-            text = tr("None left that is this sure") if self._items else tr("Accept all")
+            text = self._why_none()
         self.button.setText(text)
         self.button.setEnabled(count > 0)

@@ -9,6 +9,7 @@ from qgis.PyQt.QtGui import QColor
 from .swipe import Swipe
 
 _ROOM = 2.5  # how much wider than the proposal the map is shown
+_PIXELS = 12  # of the map, that a proposal is taken to be wide at least
 VIEWS = ("before", "after", "image")
 
 
@@ -87,6 +88,7 @@ class ReviewMap:
         box = geometry.boundingBox()
         if box.isEmpty():
             return
+        box.grow(max(0.0, (self._least_side() - max(box.width(), box.height())) / 2))
         target = self._canvas.mapSettings().destinationCrs()
         turn = QgsCoordinateTransform(layer.crs(), target, QgsProject.instance())
         try:
@@ -96,6 +98,11 @@ class ReviewMap:
         box.scale(_ROOM)
         self._canvas.setExtent(box)
         self._canvas.refresh()
+
+    def _least_side(self) -> float:
+        """Map units of a view in which a single pixel still has neighbours to be judged by."""
+        shown = self.layer("before") or self.layer("after")
+        return _PIXELS * shown.rasterUnitsPerPixelX() if shown is not None else 0.0
 
     def mark(self, layer, geometry: QgsGeometry) -> None:
         """Outline a geometry."""

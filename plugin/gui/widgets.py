@@ -137,9 +137,14 @@ class PathCombo(QWidget):
 
     changed = pyqtSignal()
 
-    def __init__(self, key: str, items, caption: str, file_filter: str, folders=False, parent=None):
-        """`items()` gives (title, path or id) pairs; added paths are remembered under `key`."""
+    def __init__(self, key: str, items, caption: str, file_filter: str, folders=False, parent=None,
+                 about=str):  # fmt: skip
+        """`items()` gives (title, path or id) pairs; added paths are remembered under `key`.
+
+        `about(path or id)` is what an entry's tooltip says, else the path or id itself.
+        """
         super().__init__(parent)
+        self._about = about
         self._key, self._items, self._caption, self._filter = key, items, caption, file_filter
         self.combo = choice()
         self.combo.currentIndexChanged.connect(lambda _index: self.changed.emit())
@@ -171,7 +176,8 @@ class PathCombo(QWidget):
         self.combo.clear()
         for title, content in self._items():
             self.combo.addItem(title, content)
-            self.combo.setItemData(self.combo.count() - 1, content, Qt.ItemDataRole.ToolTipRole)
+            tip = self._about(content)
+            self.combo.setItemData(self.combo.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.combo.setCurrentIndex(max(0, self.combo.findData(chosen)))
         self.combo.blockSignals(False)
         self.changed.emit()
@@ -204,9 +210,8 @@ def taxonomy_combo(own: str = "") -> PathCombo:
         for name in settings.taxonomies():
             yield (Path(name).stem if name.endswith(".json") else name), name
 
-    return PathCombo(
-        settings.TAXONOMIES, items, tr("Add a class scheme (JSON)"), tr("Class schemes (*.json)")
-    )
+    caption, kind = tr("Add a class scheme (JSON)"), tr("Class schemes (*.json)")
+    return PathCombo(settings.TAXONOMIES, items, caption, kind, about=settings.about_taxonomy)
 
 
 class ExtentChooser(QWidget):

@@ -83,7 +83,8 @@ def test_the_report_says_the_same_twice(refine, place, read_report):
     assert values["changed"] == (old != new).sum() and values["quality"] is None
     for number in (values["changed"], values["regions"], values["pixels"]):
         assert f"{number:,}" in page
-    assert f"{values['changed_share']:.4g}" in page and values["engine"] in page
+    share = f"{100 * values['changed_share']:.3g} %"
+    assert share in page and values["engine"] in page
     for entry in values["transitions"][:40]:
         assert f"{entry['pixels']:,}" in page
     assert page.count("<img") == 3 and "http" not in page

@@ -241,6 +241,23 @@ def test_scenes_and_dates_are_domains(preview, place, scene):
     assert len(by_scene["domains"]) == 3
 
 
+@pytest.mark.parametrize("kind", ["scene", "date"])
+def test_scenes_that_overlap_gave_their_pixels_to_two_splits_without_a_word(
+    preview, place, scene, kind
+):
+    whole, paths = rasters.read(scene.first), []
+    for i, date in enumerate(("20200105", "20200310")):
+        grid = Grid("EPSG:32632", (10.0, 0, 5e5 + 640 * i, 0, -10.0, 5e6), 160, 256)
+        paths.append(str(place / f"over{i}_{date}.tif"))
+        rasters.write(paths[-1], whole[:, :, :160], grid, names=data.BANDS, nodata=0)
+    report = preview(paths, split_by=kind, shares=(0.5, 0.0, 0.5))
+    assert set(report["shared_scenes"]) == {"over1_20200310"}  # the buffer took the other's
+    told = [text for text in report["warnings"] if f"although the split is by {kind}" in text]
+    assert len(told) == 1 and told[0].startswith("over1_20200310 gives pixels to chips of")
+    blocks = preview(paths, shares=(0.5, 0.0, 0.5))
+    assert not [text for text in blocks["warnings"] if "although the split" in text]
+
+
 def test_point_in_polygon_with_a_hole():
     ring = box(0, 0, 10, 10)
     ring["coordinates"].append(box(4, 4, 6, 6)["coordinates"][0])

@@ -60,6 +60,16 @@ def combine(put, tmp_path):
     return go
 
 
+def test_a_single_vote_was_counted_as_unanimous(combine):
+    one, two = np.full((10, 10), 2, np.uint8), np.zeros((10, 10), np.uint8)
+    two[:2], two[0, :5] = 2, 3
+    values, *_ = combine([one, two], method="majority")
+    assert values["pixels"] == 100 and values["unanimous_share"] == pytest.approx(15 / 20)
+    assert any(
+        note.startswith("80.0% of the pixels have one vote only") for note in values["notes"]
+    )
+
+
 @pytest.mark.parametrize("count, k", [(2, 2), (3, 4), (5, 3), (8, 6)])
 def test_majority_is_that_of_simpleitk(combine, count, k):
     import SimpleITK

@@ -44,6 +44,17 @@ def test_weights_are_class_by_class(shares, tmp_path):
     assert sum(c["pixels"] for c in report["classes"]) == same.size
 
 
+def test_what_only_one_raster_knows_was_counted_as_agreement(shares, tmp_path):
+    one, two = shares("1.tif", 1), shares("2.tif", 2)
+    a, b = rasters.read(one), rasters.read(two)
+    b[:, 3:] = np.nan
+    rasters.write(two, b, GRID, names=["a", "b", "c"], nodata=np.nan)
+    report = combine.combine([one, two], str(tmp_path / "o.tif"))
+    same = (a.argmax(axis=0) == b.argmax(axis=0))[:3]
+    assert report["unanimous"] == pytest.approx(same.mean())
+    assert report["shared_pixels"] == same.size and report["pixels"] == a[0].size
+
+
 def test_bands_go_by_name_and_gaps_are_filled_by_the_other(shares, tmp_path):
     one, two = shares("1.tif", 1), shares("2.tif", 1, ("c", "b", "a"))
     values = rasters.read(two)

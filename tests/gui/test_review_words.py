@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -29,6 +32,24 @@ def test_a_proposal_in_degrees_is_told_in_hectares():
     assert told == "c1 → c2, 90 % sure, 62.2 ha, 537 pixels"
 
 
+def test_the_area_in_a_projection_of_the_files_own_was_nan():
+    # C-CAP's Albers, which QGIS cannot move to degrees
+    wkt = (
+        'PROJCS["unnamed",GEOGCS["unnamed",DATUM["unnamed",SPHEROID["unnamed",6378140,298.257]],'
+        'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],'
+        'PROJECTION["Albers_Conic_Equal_Area"],PARAMETER["standard_parallel_1",29.5],'
+        'PARAMETER["standard_parallel_2",45.5],PARAMETER["latitude_of_center",23],'
+        'PARAMETER["longitude_of_center",-96],UNIT["metre",1]]'
+    )
+    layer = QgsVectorLayer("Polygon", "p", "memory")
+    layer.setCrs(QgsCoordinateReferenceSystem.fromWkt(wkt))
+    pixel = QgsGeometry.fromWkt("POLYGON((1802445 1600005, 1802475 1600005, 1802475 1600035, "
+                                "1802445 1600035, 1802445 1600005))")  # fmt: skip
+    one = replace(item(), pixels=1)
+    told = proposals.told(one, layer, pixel, QgsProject.instance())
+    assert re.fullmatch(r"c1 → c2, 90 % sure, 90\d m², 1 pixel", told)
+
+
 def test_without_a_crs_only_pixels_are_told():
     layer = QgsVectorLayer("Polygon", "p", "memory")
     layer.setCrs(QgsCoordinateReferenceSystem())
@@ -54,7 +75,7 @@ def test_the_button_says_how_many_it_would_accept(qtbot):
     many.pairs.setCurrentIndex(many.pairs.findData("2>1"))
     assert many.button.text() == "Accept all 1"
     many.least.setValue(100)
-    assert not many.button.isEnabled() and "None left" in many.button.text()
+    assert not many.button.isEnabled() and "99 %" in many.button.text()
 
 
 def test_the_map_before_was_grey_beside_a_coloured_map_after(tmp_path):

@@ -66,3 +66,10 @@ def test_added_paths_are_remembered_once_while_they_exist(project, tmp_path):
     assert settings.paths("test_paths") == [str(path)]
     path.unlink()
     assert settings.paths("test_paths") == []
+
+
+def test_a_class_scheme_was_offered_by_its_id_alone(tmp_path):
+    assert settings.about_taxonomy("water2").endswith(": 2 classes (not water, water)")
+    assert settings.about_taxonomy("lcz42").endswith("…)")
+    gone = str(tmp_path / "gone.json")
+    assert settings.about_taxonomy(gone) == gone and settings.about_taxonomy("") == ""

@@ -169,6 +169,12 @@ def _warnings(values: dict, layout, scheme) -> list:
         for name, count in entry["classes"].items()
         if not count and any(other["classes"][name] for other in per_split)
     ]  # fmt: skip
+    if values["split_by"] in ("scene", "date"):
+        warnings += [
+            f"{name} gives pixels to chips of {' and '.join(splits)} although the split is by "
+            f"{values['split_by']}: where images overlap a chip holds all of them; leave one out."
+            for name, splits in values["shared_scenes"].items()
+        ]
     several = sum(bool(entry["chips"]) for entry in per_split) > 1
     reach = values["autocorrelation_range"]
     if several and reach and layout.buffer < reach:

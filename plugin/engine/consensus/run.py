@@ -231,7 +231,15 @@ def _values(ballot, patterns, result, scheme, method) -> dict:
          "pixels": int(patterns.counts[result.winner == i].sum()), "agreement": agreed[i]}
         for i, c in enumerate(sorted(scheme.classes, key=lambda c: c.code))
     ]  # fmt: skip
+    several = voted & ((patterns.votes >= 0).sum(axis=1) > 1)
+    both = int(patterns.counts[several].sum())
+    alike = int(patterns.counts[several & (result.agreement == 1)].sum())
     notes = list(result.notes)
+    if both < pixels:
+        notes.append(
+            f"{1 - both / pixels:.1%} of the pixels have one vote only: they agree with themselves "
+            "in the mean agreement and are left out of the unanimous share."
+        )
     if scheme.assumed:
         notes.append(scheme.assumed)
     notes += [f"{r.path} was moved to the grid of the first annotation by nearest pixel"
@@ -244,7 +252,7 @@ def _values(ballot, patterns, result, scheme, method) -> dict:
         "agreement_mean": float((result.agreement[voted] * share).sum()),
         "posterior_mean": float((result.posterior[voted] * share).sum()),
         "undecided_share": float(share[result.winner[voted] == aggregate.TIE].sum()),
-        "unanimous_share": float(share[result.agreement[voted] == 1].sum()),
+        "unanimous_share": alike / both if both else None,
         "fleiss_kappa": fleiss_kappa(patterns),
         "krippendorff_alpha": judge.krippendorff(patterns, result.method == "median"),
         "pair_agreement": judge.raw_agreement(patterns),

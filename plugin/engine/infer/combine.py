@@ -60,7 +60,8 @@ def combine(paths, output: str | None, disagreement: str | None = None, weights=
     there. Disagreement is one minus the share of the weight that chose the result's class.
 
     Returns:
-        what was fused, with the share of pixels on which all rasters agree.
+        what was fused, with the share of the pixels that two or more rasters know on which
+        these agree.
     """
     if len(paths) < 2:
         raise ConcordError("One raster cannot be combined; choose two or more.")
@@ -76,16 +77,17 @@ def combine(paths, output: str | None, disagreement: str | None = None, weights=
             raster = stack.enter_context(rasters.Raster(info.path, grid, "bilinear"))
             sources.append(_Source(raster, {n: i + 1 for i, n in enumerate(info.names)}, row))
         writers = _writers(stack, grid, scheme, output, disagreement, probabilities)
-        counts, unanimous, seen = np.zeros(256, np.int64), 0, 0
+        counts, unanimous, shared, seen = np.zeros(256, np.int64), 0, 0, 0
         tiles = list(grid.tiles(_TILE))
         for number, tile in enumerate(tiles):
             progress.report(number, len(tiles), "Combining")
-            shares, apart, keep = _fused(sources, names, tile.core)
+            shares, apart, keep, several = _fused(sources, names, tile.core)
             codes = np.array(scheme.codes, np.uint8)[shares.argmax(axis=0)]
             codes = np.where(keep, codes, 0).astype(np.uint8)
             counts += np.bincount(codes.ravel(), minlength=256)
             seen += int(keep.sum())
-            unanimous += int((keep & (apart < 1e-9)).sum())
+            shared += int(several.sum())
+            unanimous += int((several & (apart < 1e-9)).sum())
             values = {"codes": codes, "apart": np.where(keep, apart, np.nan),
                       "shares": np.where(keep, shares, np.nan)}  # fmt: skip
             for name, writer in writers.items():
@@ -94,7 +96,8 @@ def combine(paths, output: str | None, disagreement: str | None = None, weights=
         "inputs": [str(p) for p in paths],
         "weights": table.tolist(),
         "pixels": seen,
-        "unanimous": unanimous / seen if seen else None,
+        "shared_pixels": shared,
+        "unanimous": unanimous / shared if shared else None,
         "classes": [
             {"code": c.code, "name": c.name, "pixels": int(counts[c.code])} for c in scheme.classes
         ],
@@ -158,7 +161,7 @@ def _writers(stack, grid, scheme, output, disagreement, probabilities) -> dict:
 
 
 def _fused(sources, names, window: Window) -> tuple:
-    """(weighted mean shares (k, rows, cols), disagreement, where any raster has data)."""
+    """(weighted mean shares (k, rows, cols), disagreement, where any has data, where two have)."""
     shape = (len(names), window.height, window.width)
     total, weight = np.zeros(shape), np.zeros(shape)
     winners = []
@@ -181,4 +184,5 @@ def _fused(sources, names, window: Window) -> tuple:
         power = np.where(winner >= 0, weights.mean(), 0)
         all_ += power
         chosen += power * (winner == best)
-    return shares.astype(np.float32), 1 - chosen / np.maximum(all_, 1e-12), keep
+    several = sum(winner >= 0 for winner, _ in winners) > 1
+    return shares.astype(np.float32), 1 - chosen / np.maximum(all_, 1e-12), keep, several

@@ -84,6 +84,9 @@ def _sample(points, new: ClassRaster) -> np.ndarray:
     return table
 
 
+_AREAS = ("mapped_area", "area", "area_interval")
+
+
 def _values(table, score, sample, scheme, grid, has_reference: bool) -> dict:
     pixel = grid.pixel_size[0] * grid.pixel_size[1]
     ground = rasters.square_metres_per_pixel(grid)
@@ -93,6 +96,9 @@ def _values(table, score, sample, scheme, grid, has_reference: bool) -> dict:
     mapped = table.sum(axis=0)
     counts = sample if sample is not None else score.tables["after"]
     estimate = stratified_areas(counts, mapped, pixel, scheme) if counts.sum() else None
+    for entry in estimate["classes"] if estimate and ground else ():
+        for key in _AREAS:
+            entry[key.replace("area", "hectares")] = entry[key] / pixel * ground / 10_000
     notes = [scheme.assumed] if scheme.assumed else []
     if rasters.crs_is_geographic(grid.crs):
         notes.append(
@@ -122,7 +128,6 @@ def _values(table, score, sample, scheme, grid, has_reference: bool) -> dict:
         "quality": score.values(),
         "details": score.details(scheme),
         "area_estimates": estimate,
-        "pixel_hectares": None if ground is None else ground / 10_000,
         "grid": grid.describe(),
         "notes": notes,
     }
@@ -150,7 +155,7 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
     ]  # fmt: skip
     sections += quality_sections(values["quality"], values["details"])
     if values["area_estimates"]:
-        sections.append(_area_section(values))
+        sections.append(_area_section(values["area_estimates"]))
     sections += change_sections(values)
     shown = (
         ("before", pictures.of_classes(values["before"], scheme)),
@@ -160,17 +165,16 @@ def write_report(path: str, values: dict, scheme: Taxonomy) -> dict:
     return report.write(path, values, "Two maps compared", "Rows before, columns after.", sections)
 
 
-def _area_section(values: dict) -> report.Section:
-    estimate, pixel = values["area_estimates"], values["pixel_hectares"]
-    width, height = values["grid"]["pixel_size"]
-    unit = "map units squared" if pixel is None else "hectares"
-    scale = 1.0 if pixel is None else pixel / (width * height)
+def _area_section(estimate: dict) -> report.Section:
+    known = all("hectares" in c for c in estimate["classes"])
+    unit = "hectares" if known else "map units squared"
+    keys = [key.replace("area", "hectares") if known else key for key in _AREAS]
     text = (
         f"Accuracy {estimate['accuracy']:.3f} +- {estimate['accuracy_interval']:.3f} (95 %) from "
         f"{estimate['samples']:,} samples, weighted by the map's classes (Olofsson et al. 2014)."
     )
     rows = tuple(
-        (c["name"], *(c[key] * scale for key in ("mapped_area", "area", "area_interval")),
+        (c["name"], *(c[key] for key in keys),
          c["users_accuracy"], c["producers_accuracy"], c["samples"])
         for c in estimate["classes"]
     )  # fmt: skip

@@ -140,5 +140,5 @@ def _class_areas(classes: list) -> report.Section:
     return report.Section(
         f"Area of the classes ({unit})", header=("class", "before", "after", "change"),
         rows=tuple((c["name"], c[f"{key}_before"], c[f"{key}_after"],
-                    f"{c[f'{key}_after'] - c[f'{key}_before']:+.4g}") for c in classes),
+                    c[f"{key}_change"]) for c in classes),
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +43,7 @@ def gather(read, grid, scheme: Taxonomy, evidence: str, progress: Progress) -> t
             continue
         parts = _sheet(read(tile.core))[0]
         for shape, number in _polygons(parts, wanted[first:last], grid.sub(tile.core)):
-            shapes[int(pieces.root[first + number])] += (json.dumps(shape["coordinates"]),)
+            shapes[int(pieces.root[first + number])] += (_packed(shape["coordinates"]),)
     width, height = grid.pixel_size
     figures = [(shapes[int(root)], *pieces.of(root)) for root in kept]
     return Proposals(figures, scheme, evidence, width * height), left_out
@@ -53,11 +52,11 @@ def gather(read, grid, scheme: Taxonomy, evidence: str, progress: Progress) -> t
 class Proposals(Sequence):
     """(GeoJSON geometry, attributes) of each region, made when it is asked for.
 
-    Until then a shape is text: lists of points are objects that Python's garbage collector walks
+    Until then a shape is bytes: lists of points are objects that Python's garbage collector walks
     through with the lock held, for half a second when there are 100,000 shapes.
 
     Args:
-        figures: of each region its polygons' coordinates as JSON, old and new class as one
+        figures: of each region its polygons' coordinates as bytes, old and new class as one
             number, pixels and summed confidence.
         pixel: area of a pixel.
     """
@@ -71,7 +70,7 @@ class Proposals(Sequence):
     def __eq__(self, other) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 
-    __hash__ = None
+    __hash__ = None  # as of a list
 
     def __getitem__(self, place):
         if isinstance(place, slice):
@@ -92,10 +91,20 @@ class Proposals(Sequence):
             "evidence": self._evidence,
             "status": "open",
         }
-        parts = [json.loads(part) for part in packed]
+        parts = [_unpacked(part) for part in packed]
         if len(parts) == 1:
             return {"type": "Polygon", "coordinates": parts[0]}, attributes
         return {"type": "MultiPolygon", "coordinates": parts}, attributes
+
+
+def _packed(rings) -> tuple:
+    """Rings of points as bytes."""
+    return tuple(np.array(ring, np.float64).tobytes() for ring in rings)
+
+
+def _unpacked(rings: tuple) -> list:
+    points = (np.frombuffer(ring, np.float64).reshape(-1, 2).tolist() for ring in rings)
+    return [[tuple(point) for point in ring] for ring in points]
 
 
 class _Pieces:

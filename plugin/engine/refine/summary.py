@@ -21,18 +21,18 @@ def areas_of(table: np.ndarray, scheme, grid) -> list:
     """Pixels and area of each class before and after; hectares where the CRS tells them."""
     pixel, ground = grid.pixel_size[0] * grid.pixel_size[1], rasters.square_metres_per_pixel(grid)
     hectares = None if ground is None else ground / 10_000
-    return [
-        {"code": c.code, "name": c.name, "before": int(table[c.code].sum()),
-         "after": int(table[:, c.code].sum()),
-         "area_before": float(table[c.code].sum() * pixel),
-         "area_after": float(table[:, c.code].sum() * pixel),
-         "hectares_before": _times(table[c.code].sum(), hectares),
-         "hectares_after": _times(table[:, c.code].sum(), hectares)}
-        for c in scheme.classes
-    ]  # fmt: skip
+    found = []
+    for c in scheme.classes:
+        before, after = int(table[c.code].sum()), int(table[:, c.code].sum())
+        entry = {"code": c.code, "name": c.name, "before": before, "after": after}
+        for unit, size in (("area", pixel), ("hectares", hectares)):
+            counted = {"before": before, "after": after, "change": after - before}
+            entry.update({f"{unit}_{key}": _times(n, size) for key, n in counted.items()})
+        found.append(entry)
+    return found
 
 
-def _times(pixels, size: float | None) -> float | None:
+def _times(pixels: int, size: float | None) -> float | None:
     return None if size is None else float(pixels * size)
 
 
