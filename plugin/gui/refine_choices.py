@@ -17,7 +17,8 @@ ENGINES = (
     (
         "contradicted",
         "Missing or outdated places",
-        "Relabels whole regions that look like another class; leaves borders alone.",
+        "Relabels whole regions that look like another class; leaves borders alone. For objects of "
+        "ten pixels across or more.",
     ),
     ("outdated", "Outdated objects", "Relabels objects that no longer look like their class."),
     (

@@ -178,53 +178,31 @@ def _bare(model, tiles) -> np.ndarray:
 
 def bench_dask_workers(folder: Path) -> dict:
     """The same tiles on one Dask worker and on two; limit 1.7 times as fast."""
-    import json
-    import subprocess
-    import sys
-
-    import distributed
-
     from concord.plugin.engine.infer import runner, session
     from concord.plugin.engine.scene import Scene
 
-    env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "QGIS_PLUGINPATH")}
+    from .workers import Cluster
 
-    def part(*arguments):
-        command = [sys.executable, "-m", f"distributed.cli.dask_{arguments[0]}", *arguments[1:]]
-        quiet = subprocess.DEVNULL
-        return subprocess.Popen(command, env=env, cwd=folder, stdout=quiet, stderr=quiet)
-
-    processes, seconds = [], []
+    seconds = []
     busy = os.getloadavg()[0] > (os.cpu_count() or 1) - 0.5
     with pause():
         path = str(folder / "scene.tif")
         _large_scene(path, 4096)
         model = _convolutions(folder / "small.onnx")
-        file = folder / "scheduler.json"
-        processes.append(part("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                              "--scheduler-file", str(file)))  # fmt: skip
-        while not file.exists():
-            time.sleep(0.1)
-        address = json.loads(file.read_text())["address"]
-    try:
+        cluster = Cluster(folder)
+    with cluster:
         for count in (1, 2):
             with pause():
-                processes.append(part("worker", address, "--nthreads", "1", "--no-nanny",
-                                      "--no-dashboard"))  # fmt: skip
-                with distributed.Client(address, set_as_default=False) as client:
-                    client.wait_for_workers(count, timeout=60)
+                cluster.add_worker()
             for warming in (True, False):  # the first run ships engine and model
                 out = str(folder / f"map{count}.tif")
                 start = time.perf_counter()
                 with Scene([path]) as scene:
                     part_ = (5e5, 4.99e6, 5.1e5, 5e6) if warming else None
-                    wish = runner.RunWish(out, executor=f"dask:{address}", extent=part_)
+                    wish = runner.RunWish(out, executor=cluster.executor, extent=part_)
                     runner.run(session.Model(model), scene, wish)
                 if not warming:
                     seconds.append(time.perf_counter() - start)
-    finally:
-        for process in processes:
-            process.kill()
     figures = {"seconds_one": round(seconds[0], 2), "seconds_two": round(seconds[1], 2)}
     figures["times_as_fast"] = round(seconds[0] / seconds[1], 3)
     if busy:

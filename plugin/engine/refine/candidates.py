@@ -13,7 +13,8 @@ _DEPTHS = (3, 4)  # pixels from the outside that a region must reach to be no bo
 _LEAST = 12  # pixels of a region
 _FEW = 10  # pixels of the new class nearby, below which likeness says nothing
 _UNITS = 512.0  # bands and leads are summed as whole numbers, so that order cannot matter
-_PLAIN = 12  # columns before the sums of bands
+_PLAIN = 13  # columns before the sums of bands
+_NEXT = np.ones((3, 3), bool)
 _FLAT = 0.02  # slope that is added, so that a flat region's outline is not endlessly sharp
 
 
@@ -22,8 +23,9 @@ class Table:
     """Columns of the counts of a region with ``bands`` bands.
 
     Pixels, new class, lead, old class, ring, ring of the new class, pixels at each of two depths,
-    inner pixels; pixels of the outline, slope there and slope of the inner ones; then sums of
-    bands: all, inner, nearby of the new class, their squares; and how many those nearby are.
+    inner pixels; pixels of the outline, slope there and slope of the inner ones; ring of the old
+    class; then sums of bands: all, inner, nearby of the new class, their squares; and how many
+    those nearby are.
     """
 
     bands: int
@@ -38,9 +40,12 @@ class Evidence:
 
     Attributes:
         size: pixels. new, old: numbers of the classes. lead: mean lead over the old class, 0-1.
-        touch: share of the ring that the map gives the new class. unlike: distance to the new
-            class's pixels nearby in their spreads, infinite when there are too few.
-        outline: slope of the image on the outline over that inside; above 1 for an object.
+        touch: share of the ring that the map gives the new class. within: the same of the ring's
+            pixels of these two classes.
+        unlike: distance to the new class's pixels nearby in their spreads, infinite when there are
+            too few.
+        outline: slope of the image where it meets the new class over that inside; above 1 for an
+            object.
     """
 
     def __init__(self, sums: np.ndarray, table: Table):
@@ -52,6 +57,7 @@ class Evidence:
         self.old = np.rint(sums[:, 3] / pixels).astype(np.int64)
         self.touch = sums[:, 5] / np.maximum(sums[:, 4], 1)
         self._deep = sums[:, 6:8]
+        self.within = sums[:, 5] / np.maximum(sums[:, 5] + sums[:, 12], 1)
         inner_slope = sums[:, 11] / np.maximum(sums[:, 8], 1) / _UNITS
         self.outline = sums[:, 10] / np.maximum(sums[:, 9], 1) / _UNITS / (inner_slope + _FLAT)
         few = sums[:, 8:9] < 6
@@ -145,12 +151,16 @@ def _one(bands, inside, counted, old, best, leads, slopes) -> np.ndarray:
     near = (outside > 1.5) & (outside <= REACH) & (old == new) & counted
     own = inside & counted
     inner = own & (depth > 1)
-    line = (own & (depth <= 1)) | (ring & (outside <= 1.5) & (old == new))
+    # Only where the region meets its new class: a border to a third one is sharp in any case.
+    there = (old == new) & ~inside
+    line = own & (depth <= 1) & ndimage.binary_dilation(there, _NEXT)
+    line |= ring & (outside <= 1.5) & there
     plain = [
         own.sum(), own.sum() * new, leads[own].sum(), old[own].sum(dtype=np.int64),
         ring.sum(), (ring & (old == new)).sum(), *((own & (depth >= d)).sum() for d in _DEPTHS),
         inner.sum(), line.sum(), slopes[line].sum(), slopes[inner].sum(),
+        (ring & (old == int(old[inside][0]))).sum(),
     ]  # fmt: skip
-    there = bands[:, near]
-    sums = [bands[:, own].sum(1), bands[:, inner].sum(1), there.sum(1), (there**2).sum(1)]
+    nearby = bands[:, near]
+    sums = [bands[:, own].sum(1), bands[:, inner].sum(1), nearby.sum(1), (nearby**2).sum(1)]
     return np.concatenate([plain, *sums, [near.sum()]])
