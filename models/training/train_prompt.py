@@ -1,14 +1,15 @@
 """Train concord-prompt: interactive segmentation on real regions and generated scenes.
 
-    CONCORD_DATA=... python models/training/train_prompt.py [--steps 15000] [--minutes 110]
+    CONCORD_DATA=... python models/training/train_prompt.py [--steps 23000] [--minutes 180]
 
 Writes checkpoints to .build/prompt/ (and goes on from the last one; remove the folder to begin
-anew), then the ONNX pair to models/concord-prompt/. Seeds are fixed; under two hours on two cores
-of their own, less with a GPU. The weights that are shipped were trained with these settings, but
-some parts came in on the way (the box's strips, larger zooms and more boxes before step 3700, the
-collages and patched roofs at 6000, ponds without bright ground at 10000), and it was started again
-from its checkpoint some fifteen times with another number of steps in view: a new training gives a
-comparable model, not these bytes.
+anew), then the ONNX pair to models/concord-prompt/. Seeds are fixed. One core takes some 165 min
+(220 small or 85 large crops' steps a minute), 15,000 steps less than two hours; a GPU far less.
+The weights that are shipped were trained with these settings, but some parts came in on the way
+(the box's strips, larger zooms and more boxes before step 3700, the collages and patched roofs at
+6000, ponds without bright ground at 10000, like neighbours at 15800), all steps from 15000 saw
+large crops, and it was started again from its checkpoint some seventeen times with another number
+of steps in view: a new training gives a comparable model, not these bytes.
 """
 
 from __future__ import annotations
@@ -210,8 +211,8 @@ def _keep(target, nets, optimiser, slow, number: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=15000)
-    parser.add_argument("--minutes", type=float, default=110)
+    parser.add_argument("--steps", type=int, default=23000)
+    parser.add_argument("--minutes", type=float, default=180)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-export", action="store_true")
     values = parser.parse_args()
