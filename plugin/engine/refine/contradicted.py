@@ -10,7 +10,7 @@ All radii are in pixels, not metres: what counts is how many pixels an object ha
 0.3 m and floods at 10 m are served by the same ones. On a quarter of fair-uganda the same errors
 gave a net gain of 4.9 points at 0.3 m, 5.7 at 0.15 m and 5.9 at 0.075 m (confusion), with radii
 that grew with the pixels 5.3 at 0.15 m. Objects under some ten pixels across are beyond it: at
-0.9 m (roofs) it lost 1 to 2 points, at 30 m (floods) it changed nothing; smaller radii mended
+0.9 m (roofs) it lost 1 to 2.3 points, at 30 m (floods) it changed nothing; smaller radii mended
 confusion there (to 1.6 and 4.0) but lost 0.8 on stale roofs, so they were left.
 
 The thresholds were chosen on three chips of chesapeake and three parts of fair-uganda, clean and
