@@ -81,11 +81,12 @@ def model(tmp_path):
     weights = [
         ("nil", np.float32(0)),
         ("kept", masks[None].astype(np.float32)),
-        ("iou", np.array([[0.62, 0.6, 0.58]], np.float32)),
+        ("iou", None),
     ]
-    write(tmp_path / "e.decoder.onnx", nodes, inputs, outputs, weights)
 
-    def told(**card):
+    def told(iou=(0.62, 0.6, 0.58), **card):
+        weights[-1] = ("iou", np.array([iou], np.float32))
+        write(tmp_path / "e.decoder.onnx", nodes, inputs, outputs, weights)
         (tmp_path / "e.encoder.json").write_text(json.dumps({"size": 64, **card}))
         return SamPrompter(pair.find(str(tmp_path)))
 
@@ -103,6 +104,15 @@ def test_a_model_whose_card_trusts_edges_puts_the_roof_first(model, picture):
     best = first(model(edges=0.4), picture, CLICK)
     assert best.mask.sum() == 32 * 32, "the roof"
     assert best.score == pytest.approx(0.58), "what the model expects is still said"
+
+
+def test_what_the_model_expects_much_less_of_stays_behind(model, picture):
+    prompter = model(edges=0.4, iou=(0.62, 0.58, 0.5))
+    encoding = prompter.encode(picture, np.ones(picture.shape[:2], bool))
+    scores = [answer.score for answer in prompter.predict(encoding, CLICK)]
+    assert scores == pytest.approx([0.58, 0.62, 0.5]), (
+        "what leaks, the part, and only then the roof"
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,9 @@ class Preparation:
     ``stretch`` (both sides to ``size``). ``layout`` is NCHW, NHWC or HWC. ``closer`` is the share
     of the tile's side under which an object is looked at again on a tile of half the side; 0 never.
     ``doubt`` is the expected IoU under which larger tiles are tried as well; 0 never.
-    ``edges`` is what the edges along a mask's border weigh against its expected IoU when a click
-    may mean several things; 0 nothing. ``fill`` is what the padding holds, so that it is 0 once
-    the encoder has centred the values; None leaves the padding to the encoder.
+    ``edges`` is what the edges along a mask's border weigh when a click may mean several things of
+    which the model expects much the same IoU; 0 nothing. ``fill`` is what the padding holds, so
+    that it is 0 once the encoder has centred the values; None leaves the padding to the encoder.
     """
 
     size: int = 1024

@@ -15,6 +15,7 @@ from .prompts import Candidate, Encoding, Prompt
 _BOX = (2.0, 3.0)  # labels of a box's two corners
 _PADDING = -1.0  # label of the point that stands where there is no box
 _OFFSET = 1.0  # logits between the two masks of the stability score
+_ALIKE = 0.05  # expected IoU within which masks are alike to the model, and edges may tell
 _TRUST = 8.0  # logits given to a mask that the user drew
 
 
@@ -128,14 +129,16 @@ class SamPrompter:
         ]
 
     def _ranked(self, encoding: Encoding, logits, scores, prompt: Prompt) -> np.ndarray:
-        """What the masks are ordered by: the expected IoU, of one click with the edges' word."""
+        """What the masks are ordered by: the expected IoU; edges tell those that are much alike."""
         change = encoding.content.get(edges.CONTENT)
         if change is None or not (self.edges and prompt.is_ambiguous):
             return scores
         if logits.shape[1:] != change.shape:
             return scores
-        seen = [edges.evidence(mask > 0, change) for mask in logits]
-        return scores + self.edges * np.array(seen, np.float32)
+        near = scores >= scores.max() - _ALIKE
+        seen = [edges.evidence(mask > 0, change) if k else 0.0 for mask, k in zip(logits, near)]
+        ranked = scores + self.edges * np.array(seen, np.float32)
+        return np.where(near, ranked, scores + ranked[near].min() - scores.max())
 
     def _prompt_feed(self, shape: tuple, prompt: Prompt) -> dict:
         rows, cols = self._fitted(shape)
