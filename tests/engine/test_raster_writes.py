@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +78,27 @@ for _ in range(20):
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_threads_that_read_in_a_loop_let_others_have_their_turn(put):
+    """Closing a raster beside two of them took seconds, and once more than a minute."""
+    path = put("a.tif", np.zeros((2, 300, 300), np.float32))
+    reads, over, others = [0, 0], threading.Event(), []
+
+    def reading(raster, place):
+        while not over.is_set():
+            raster.read()
+            reads[place] += 1
+
+    with rasters.Raster(path) as raster:
+        threads = [threading.Thread(target=reading, args=(raster, place)) for place in (0, 1)]
+        for thread in threads:
+            thread.start()
+        for _ in range(100):
+            before = sum(reads)
+            raster.read()
+            others.append(sum(reads) - before)
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert max(others) <= 20, others

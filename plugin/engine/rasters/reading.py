@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from .environment import (
     parse_crs,
     same_crs,
 )
+from .turns import Turns
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Raster:
         function: str = "",
         transparent: bool = True,
     ):
-        self._lock = threading.Lock()
+        self._lock = Turns()
         self._warped = None
         self.path = self.opened = str(path)
         with environment():
