@@ -216,7 +216,7 @@ def style(layer: QgsVectorLayer, colours: dict) -> None:
     """
     kinds = {}
     for item in queue(layer):
-        kinds.setdefault(f"{item.old_name} → {item.new_name}", item.new_class)
+        kinds.setdefault(change_of(item), item.new_class)
     categories = []
     # The enum's members are called otherwise in QGIS 3.22 and 3.40; this name is the same.
     by_name = {known.name(): key for key, known in QgsSymbol.propertyDefinitions().items()}

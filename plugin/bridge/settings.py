@@ -96,9 +96,14 @@ def taxonomies() -> list[str]:
     return taxonomy.available() + paths(TAXONOMIES)
 
 
-@functools.lru_cache(maxsize=64)
 def about_taxonomy(id_or_file: str) -> str:
     """A class scheme in one line, title and classes; what cannot be read stands as it is."""
+    path = Path(id_or_file)
+    return _about(id_or_file, path.stat().st_mtime if path.is_file() else 0.0)
+
+
+@functools.lru_cache(maxsize=64)
+def _about(id_or_file: str, _changed: float) -> str:
     try:
         scheme = taxonomy.load(id_or_file)
     except ConcordError:  # empty, or a file that is gone

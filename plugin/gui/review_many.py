@@ -51,23 +51,21 @@ class AcceptMany(QWidget):
 
     def chosen(self) -> list:
         """The open proposals that are meant; as sure as the panel tells it, in whole percent."""
-        pair, least = self.pairs.currentData(), (self.least.value() - 0.5) / 100
+        least = (self.least.value() - 0.5) / 100
+        return [item for item in self._open() if item.confidence >= least]
+
+    def _open(self) -> list:
+        """The open proposals of the change of class, however sure."""
+        pair = self.pairs.currentData()
         return [
             i
             for i in self._items
-            if i.status == proposals.OPEN
-            and i.confidence >= least
-            and (not pair or f"{i.old_class}>{i.new_class}" == pair)
+            if i.status == proposals.OPEN and (not pair or f"{i.old_class}>{i.new_class}" == pair)
         ]
 
     def _why_none(self) -> str:
         """No open proposal is meant: how sure the surest of this change is, if there is one."""
-        pair = self.pairs.currentData()
-        left = [
-            i.confidence
-            for i in self._items
-            if i.status == proposals.OPEN and (not pair or f"{i.old_class}>{i.new_class}" == pair)
-        ]
+        left = [item.confidence for item in self._open()]
         if left:
             return tr("None; the surest is {best:.0f} % sure").format(best=100 * max(left))
         return tr("None left") if self._items else tr("Accept all")

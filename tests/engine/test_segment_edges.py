@@ -145,3 +145,9 @@ def test_the_padding_of_a_picture_that_is_not_square_is_no_edge(model):
 def test_a_card_with_a_word_for_a_weight_is_refused(model):
     with pytest.raises(ConcordError, match="cannot be read"):
         model(edges="much")
+
+
+def test_a_tile_that_is_no_multiple_of_the_masks_does_without_edges(model, picture):
+    prompter = model(edges=0.4)
+    prompter.tile = 72  # as a card may say: 72 / 32 is no whole number
+    assert edges.CONTENT not in prompter.encode(picture, np.ones((64, 64), bool)).content

@@ -276,7 +276,8 @@ def test_a_label_layer_in_degrees_on_a_mercator_canvas(prompting, qtbot, tmp_pat
     assert shape.contains(INSIDE) and shape.area() == pytest.approx(240 * 240, rel=0.2)
 
 
-def test_what_a_crash_left_is_offered_and_restored(panel, qtbot, tmp_path):
+def left_by_a_kill(panel) -> tuple:
+    """(label layer, its journal) of a label that was accepted and never saved, chosen again."""
     from concord.plugin.bridge import journal
 
     layer = panel.labels.currentLayer()
@@ -287,9 +288,15 @@ def test_what_a_crash_left_is_offered_and_restored(panel, qtbot, tmp_path):
     layer.rollBack()
     assert not path.exists()
     panel.labels.setLayer(None)
-    path.write_text(text)  # as a kill leaves it
+    path.write_text(text)
     panel.labels.setLayer(layer)
-    assert panel.journal.offer is not None and layer.featureCount() == 0
+    assert panel.journal.offer is not None
+    return layer, path
+
+
+def test_what_a_crash_left_is_offered_and_restored(panel, qtbot, tmp_path):
+    layer, path = left_by_a_kill(panel)
+    assert layer.featureCount() == 0
     panel.journal.restore(layer, None)
     assert layer.featureCount() == 1 and "Restored" in panel.status.text()
     assert layer.isModified() and path.exists()
@@ -298,18 +305,7 @@ def test_what_a_crash_left_is_offered_and_restored(panel, qtbot, tmp_path):
 
 
 def test_the_offer_to_restore_outlived_the_layer_it_spoke_of(panel):
-    from concord.plugin.bridge import journal
-
-    layer = panel.labels.currentLayer()
-    propose(panel)
-    assert panel.accept()
-    path = journal.path_of(layer)
-    text = path.read_text()
-    layer.rollBack()
-    panel.labels.setLayer(None)
-    path.write_text(text)
-    panel.labels.setLayer(layer)
-    assert panel.journal.offer is not None
+    layer, _ = left_by_a_kill(panel)
     panel.labels.setLayer(None)
     assert panel.journal.offer is None, "Restore would act on a layer that may be gone"
     panel.labels.setLayer(layer)

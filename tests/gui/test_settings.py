@@ -73,3 +73,13 @@ def test_a_class_scheme_was_offered_by_its_id_alone(tmp_path):
     assert settings.about_taxonomy("lcz42").endswith("…)")
     gone = str(tmp_path / "gone.json")
     assert settings.about_taxonomy(gone) == gone and settings.about_taxonomy("") == ""
+
+
+def test_a_class_scheme_that_was_edited_kept_its_old_words(tmp_path):
+    path = tmp_path / "own.json"
+    text = '{"id": "own", "title": "%s", "classes": [{"code": 1, "name": "reed"}]}'
+    path.write_text(text % "First")
+    assert settings.about_taxonomy(str(path)) == "First: 1 classes (reed)"
+    path.write_text(text % "Second")
+    os.utime(path, (1e9, 1e9))
+    assert settings.about_taxonomy(str(path)) == "Second: 1 classes (reed)"

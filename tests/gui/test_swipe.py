@@ -71,3 +71,4 @@ def test_a_map_that_was_taken_away_is_not_drawn(two_maps, canvas, qtbot):
     shown.swipe(0.6)
     qtbot.waitUntil(lambda: shades(canvas) == [255, 255], timeout=5000)
     shown.release()
+    assert shades(canvas) == [255, 255]

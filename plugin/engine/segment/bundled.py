@@ -13,8 +13,8 @@ NETWORK, REGIONS = "concord-prompt", "regions"
 def offered() -> list:
     """The ids that can be used here, the better one first; the network with onnxruntime.
 
-    The network is better after any number of clicks on held-out buildings and floods, on ponds
-    after corrections (models/concord-prompt/card.md).
+    The network is better after any number of clicks on held-out buildings and floods, on ponds and
+    fields after corrections (models/concord-prompt/card.md).
     """
     usable = folder(NETWORK) is not None and not packages.missing("onnxruntime")
     return [NETWORK, REGIONS] if usable else [REGIONS]

@@ -69,7 +69,7 @@ class SamPrompter:
             self._run_options = None
         wanted = {source for _, source in self.pair.given}
         content = {n: value for n, value in zip(names, found) if n in wanted}
-        if self.edges:
+        if self.edges and self.tile % self.mask_side == 0:
             content[edges.CONTENT] = self._edges(image)
         return Encoding(image.shape[:2], content)
 
