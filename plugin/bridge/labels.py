@@ -248,9 +248,10 @@ def fitting(layer: QgsVectorLayer, shape: QgsGeometry) -> QgsGeometry:
     shapes = shape.coerceToType(layer.wkbType())
     if len(shapes) != 1:
         raise ConcordError(
-            tr("{name} takes single polygons only and the proposal has {n} parts.").format(
-                name=layer.name(), n=len(shapes)
-            )
+            tr(
+                "{name} takes single polygons only and the proposal has {n} parts; leave one part, "
+                "or choose a layer of multipolygons."
+            ).format(name=layer.name(), n=len(shapes))
         )
     return shapes[0]
 

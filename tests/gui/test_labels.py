@@ -100,7 +100,7 @@ def test_two_parts_do_not_fit_a_single_polygon_layer(qgis_app):
     two = QgsGeometry.collectGeometry(
         [SQUARE, QgsGeometry.fromRect(QgsRectangle(500400, 5399700, 500500, 5399900))]
     )
-    with pytest.raises(ConcordError, match="2 parts"):
+    with pytest.raises(ConcordError, match="2 parts; leave one part, or choose a layer of multi"):
         labels.accept(layer, two, UTM, values(), CONTEXT)
     assert not layer.isEditable() or layer.undoStack().count() == 0
 
