@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from concord.plugin.engine import rasters
 from concord.plugin.engine.errors import ConcordError
 from concord.plugin.engine.grid import Window
+from concord.plugin.engine.rasters.turns import Turns
 
 
 def test_a_failed_writer_leaves_the_old_raster(put, make_grid, tmp_path):
@@ -80,25 +82,21 @@ for _ in range(20):
     assert done.returncode == 0, done.stderr[-500:]
 
 
-def test_threads_that_read_in_a_loop_let_others_have_their_turn(put):
-    """Closing a raster beside two of them took seconds, and once more than a minute."""
-    path = put("a.tif", np.zeros((2, 300, 300), np.float32))
-    reads, over, others = [0, 0], threading.Event(), []
+def test_who_waits_for_a_raster_goes_before_who_has_just_had_it():
+    """Beside threads that read in a loop, closing took seconds, and once more than a minute."""
+    turns, order = Turns(), []
 
-    def reading(raster, place):
-        while not over.is_set():
-            raster.read()
-            reads[place] += 1
+    def wait():
+        with turns:
+            order.append("waited")
 
-    with rasters.Raster(path) as raster:
-        threads = [threading.Thread(target=reading, args=(raster, place)) for place in (0, 1)]
-        for thread in threads:
+    for _ in range(20):
+        thread = threading.Thread(target=wait)
+        with turns:
             thread.start()
-        for _ in range(100):
-            before = sum(reads)
-            raster.read()
-            others.append(sum(reads) - before)
-        over.set()
-        for thread in threads:
-            thread.join()
-    assert max(others) <= 20, others
+            while not turns.is_awaited:
+                time.sleep(0.001)
+        with turns:
+            order.append("came back")
+        thread.join()
+    assert order == ["waited", "came back"] * 20

@@ -22,3 +22,8 @@ class Turns:
 
     def __exit__(self, *_):
         self._lock.release()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for it, or is about to have it."""
+        return self._turn.locked()
