@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import io
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -119,6 +120,37 @@ def _follow(average: nn.Module, net: nn.Module, keep: float) -> None:
                 mean.mul_(keep).add_(now, alpha=1 - keep)
             else:
                 mean.copy_(now)
+
+
+@contextmanager
+def renormalised(net: nn.Module):
+    """While it lasts, what runs through ``net`` tells its batch normalisations what to take away.
+
+    Each takes the mean and spread of what it is given, and puts back as much: the answers stay.
+    Weights that had their normalisation folded in can be trained again so. ``net`` must be in
+    evaluation and see one batch.
+    """
+    hooks = [
+        part.register_forward_pre_hook(_restated)
+        for part in net.modules()
+        if isinstance(part, nn.BatchNorm2d)
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _restated(norm: nn.BatchNorm2d, given: tuple) -> None:
+    sums = given[0].float()
+    mean, var = sums.mean((0, 2, 3)), sums.var((0, 2, 3))
+    with torch.no_grad():
+        slope = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        norm.bias.add_((mean - norm.running_mean) * slope)
+        norm.weight.copy_(slope * torch.sqrt(var + norm.eps))
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(var)
 
 
 def turned(rng, *arrays) -> list:

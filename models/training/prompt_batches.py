@@ -7,44 +7,50 @@ from prompt_scenes import Scene
 from scipy import ndimage
 
 LEAST, MOST = 60, 0.6  # pixels, and share of the picture, of a target
+OTHERS, APART = 2, 0.75  # other things a click may mean, and how alike (IoU) they are at most
 
 
 class Source:
-    """Draws crops of ``side`` pixels from scenes, ``targets`` objects of each."""
+    """Draws crops from scenes and objects in them."""
 
-    def __init__(self, scenes: list, targets: int = 6, side: int = 256):
-        self.scenes, self.targets, self.side = scenes, targets, side
+    def __init__(self, scenes: list):
+        self.scenes = scenes
         self.weights = np.array([scene.weight for scene in scenes], float)
         self.weights /= self.weights.sum()
         self.boxes = [[_boxes(layer) for layer, _ in scene.layers] for scene in scenes]
         self.pyramids = [_pyramid(scene.planes) for scene in scenes]
 
-    def batch(self, rng, crops: int) -> tuple:
-        """(pictures (c, 3, s, s) uint8, masks (c, t, s, s) bool, points (c*t, 2), boxes (c*t, 4)).
+    def batch(self, rng, crops: int, targets: int, side: int) -> tuple:
+        """(pictures (c, 3, s, s) uint8, masks (c, t, s, s) bool, points (c*t, 2), boxes (c*t, 4),
+        others (c*t, OTHERS, s, s) bool).
 
-        Points are first clicks, boxes are as a hand would draw them; both in pixels where 0 is
-        the centre of the first.
+        ``crops`` of ``side`` pixels, ``targets`` objects of each. Points are first clicks, boxes
+        are as a hand would draw them; both in pixels where 0 is the centre of the first. Others
+        are what the same click may mean too: a part of the object, or what it is a part of;
+        empty where there are fewer.
         """
-        pictures, masks, points, boxes = [], [], [], []
+        pictures, masks, points, boxes, others = [], [], [], [], []
         while len(pictures) < crops:
-            found = self.crop(rng)
+            found = self.crop(rng, targets, side)
             if found is None:
                 continue
-            picture, targets = found
+            picture, things, views = found
             pictures.append(picture.transpose(2, 0, 1))
-            masks.append(targets)
-            points += [first_click(mask, rng) for mask in targets]
-            boxes += [drawn_box(mask, rng) for mask in targets]
-        return np.stack(pictures), np.stack(masks), np.array(points), np.array(boxes)
+            masks.append(things)
+            clicks = [first_click(mask, rng) for mask in things]
+            points += clicks
+            boxes += [drawn_box(mask, rng) for mask in things]
+            others += [_others(mask, spot, views, rng) for mask, spot in zip(things, clicks)]
+        points, boxes = np.array(points), np.array(boxes)
+        return np.stack(pictures), np.stack(masks), points, boxes, np.stack(others)
 
-    def crop(self, rng):
-        """(picture (s, s, 3) uint8, masks (t, s, s)), or None when nothing useful was met."""
+    def crop(self, rng, most: int, side: int):
+        """(picture (s, s, 3) uint8, masks (t, s, s), layers [(s, s)]), None without an object."""
         k = int(rng.choice(len(self.scenes), p=self.weights))
         scene: Scene = self.scenes[k]
         weights = np.array([w if len(b) else 0 for (_, w), b in zip(scene.layers, self.boxes[k])])
         if not weights.any():
             return None
-        side = self.side
         chosen = int(rng.choice(len(weights), p=weights / weights.sum()))
         boxes = self.boxes[k][chosen]
         number, top, left, bottom, right = boxes[int(rng.integers(len(boxes)))]
@@ -61,9 +67,10 @@ class Source:
             for at, most in zip((row, col), scene.planes.shape)
         )
         turn = _turn(rng, zoom)
-        targets, own = [], None
+        targets, views, own = [], [], None
         for j, (layer, weight) in enumerate(scene.layers):
             view = _nearest(layer, row, col, turn, side)
+            views.append(view)
             if j == chosen:
                 own = view == number
             targets += [
@@ -76,13 +83,28 @@ class Source:
         masks = [own]
         if targets:
             share = np.array([target[2] for target in targets])
-            count = min(len(targets), self.targets - 1)
+            count = min(len(targets), most - 1)
             for i in rng.choice(len(targets), count, replace=False, p=share / share.sum()):
                 masks.append(targets[i][0] == targets[i][1])
-        while len(masks) < self.targets:  # the same object asked for in another way
+        while len(masks) < most:  # the same object asked for in another way
             masks.append(masks[int(rng.integers(len(masks)))])
         picture = _bilinear(self.pyramids[k], row, col, turn, zoom, side)
-        return coloured(picture, scene, rng), np.stack(masks)
+        return coloured(picture, scene, rng), np.stack(masks), views
+
+
+def _others(mask: np.ndarray, click: tuple, views: list, rng) -> np.ndarray:
+    """(OTHERS, s, s): what else lies under a click, unlike the mask and unlike each other."""
+    found, (col, row) = [mask], (int(v) for v in click)
+    for k in rng.permutation(len(views)):
+        number = views[k][row, col]
+        if not number or len(found) > OTHERS:
+            continue
+        other = views[k] == number
+        if LEAST <= other.sum() <= MOST * other.size:
+            if all((other & m).sum() < APART * (other | m).sum() for m in found):
+                found.append(other)
+    found += [np.zeros_like(mask)] * (1 + OTHERS - len(found))
+    return np.stack(found[1:])
 
 
 def _boxes(layer: np.ndarray) -> np.ndarray:
@@ -218,7 +240,7 @@ def first_click(mask: np.ndarray, rng) -> tuple:
     part = _largest(mask)
     top, left, window = _window(part)
     (row, col), far = innermost(window)
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         rows, cols = np.nonzero(far >= rng.uniform(0.15, 0.7) * far.max())
         pick = int(rng.integers(len(rows)))
         row, col = rows[pick], cols[pick]

@@ -17,11 +17,13 @@ import os
 import pickle
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import prompt_collage
 import prompt_generated
+import prompt_waters
 from prompt_scenes import (
     Scene,
     bands,
@@ -41,9 +43,11 @@ DATA = Path(os.environ.get("CONCORD_DATA", ROOT / "../shared/data"))
 CACHE = ROOT / ".build" / "prompt-scenes"
 EAST, DEVELOPED = 2048, (slice(1024, 2048), slice(1600, 2048))  # of the fair-uganda mosaic
 POND_COLUMNS, POND_ROWS = 622, 540
+POND_PART = (slice(0, POND_ROWS), slice(0, POND_COLUMNS))  # of naip-nd, for training
+LASTING = (400, 1500, 4000)  # Felzenszwalb's scales for planes of all dates
 POND_DATES = ("20090818", "20100629", "20120731", "20140720", "20160816")
 FIELD_COLUMNS, FLOOD_COLUMNS = 60, 342
-GENERATED, COLLAGES, ALIKE = 200, 100, 60
+GENERATED, COLLAGES, ALIKE, WATERS = 200, 100, 60, 80
 RGB, NRG = (0, 1, 2), (3, 0, 1)
 
 
@@ -80,11 +84,19 @@ def _uganda() -> list:
 
 
 def _ponds(date: str) -> list:
-    part = (slice(0, POND_ROWS), slice(0, POND_COLUMNS))
     planes = read(DATA / "naip-nd" / f"m_4709963_se_14_1_{date}.tif")
-    picture = stretched(planes)[part]
-    layers = [(whole(ponds(planes), part), 3.0), *regions(picture[..., [3, 0, 1]], weight=0.5)]
+    picture = stretched(planes)[POND_PART]
+    layers = [(whole(ponds(planes), POND_PART), 3.0), *regions(picture[..., [3, 0, 1]], weight=0.5)]
+    layers += _lasting()
     return [Scene(f"naip {date}", picture, layers, (NRG, RGB, (3, 3, 3)), (0.8, 3.0), 1.4)]
+
+
+@lru_cache(maxsize=1)
+def _lasting() -> list:
+    """Regions that hold through all training dates of naip-nd: fields rather than their moods."""
+    files = [DATA / "naip-nd" / f"m_4709963_se_14_1_{date}.tif" for date in POND_DATES]
+    stack = np.concatenate([stretched(read(path))[POND_PART] for path in files], -1)
+    return regions(stack, LASTING, 2.0)
 
 
 def _chips() -> list:
@@ -121,7 +133,7 @@ def _floods() -> list:
     ):
         picture = stretched(planes)[part]
         layers = [(numbers, 1.0), *regions(picture[..., list(composites[0])], (150, 600, 2000))]
-        found.append(Scene(f"floods {name}", picture, layers, composites, (0.8, 2.5), 0.8))
+        found.append(Scene(f"floods {name}", picture, layers, composites, (0.8, 2.5), 1.5))
     return found
 
 
@@ -140,7 +152,8 @@ def _major() -> list:
     folder = next((DATA / "majortom-199U").iterdir())
     planes = bands([folder / f"B{n}.tif" for n in ("04", "03", "02", "08", "11", "12")])
     picture = stretched(planes)
-    layers = regions(picture[..., [3, 0, 1]], (100, 400, 1500))
+    layers = [(prompt_waters.rivers_of(planes[1], planes[4]), 2.0)]
+    layers += regions(picture[..., [3, 0, 1]], (100, 400, 1500))
     return [Scene("majortom", picture, layers, (RGB, NRG, (4, 3, 0)), (0.6, 2.5), 1.2)]
 
 
@@ -175,7 +188,7 @@ def _pictures() -> list:
     for path in sorted((DATA / "unlabelled" / "hydro").glob("*.tif")):
         picture = stretched(read(path)[[3, 2, 1, 7, 10, 11]])
         layers = regions(picture[..., [3, 0, 1]], (100, 400, 1200))
-        found.append(Scene(path.stem, picture, layers, (RGB, NRG), (0.9, 3.0), 0.3))
+        found.append(Scene(path.stem, picture, layers, (RGB, NRG), (0.9, 3.0), 0.15))
     return found
 
 
@@ -190,6 +203,10 @@ def _drawn(group: int) -> list:
 def _alike() -> list:
     """Countryside where neighbours grow the same: only a track tells their fields apart."""
     return [prompt_generated.scene(8000 + k, 0.6) for k in range(ALIKE)]
+
+
+def _waters(group: int) -> list:
+    return [prompt_waters.scene(6000 + group * 10 + k) for k in range(10)]
 
 
 def _collages() -> list:
@@ -210,6 +227,7 @@ JOBS = {
     "collages": _collages, "alike": _alike,
     **{f"ponds-{date}": (lambda date=date: _ponds(date)) for date in POND_DATES},
     **{f"generated-{k}": (lambda k=k: _drawn(k)) for k in range(GENERATED // 10)},
+    **{f"waters-{k}": (lambda k=k: _waters(k)) for k in range(WATERS // 10)},
 }  # fmt: skip
 
 
@@ -237,6 +255,8 @@ def training(processes: int = 1) -> list:
             scene.weight = 18.0 / GENERATED if int(scene.name.split()[1]) < 8000 else 8.0 / ALIKE
         if scene.name.startswith("collage"):
             scene.weight = 14.0 / COLLAGES
+        if scene.name.startswith("waters"):
+            scene.weight = 9.0 / WATERS
         if not scene.name.startswith("uganda"):  # small pictures are shown much enlarged
             scene.zoom = (scene.zoom[0], scene.zoom[1] * 1.8)
     return found

@@ -96,6 +96,9 @@ def _doubled(x, fine):
 def started(planes, path: Path = START) -> Net:
     """A network that begins with the bundled encoder's weights and gives the same features.
 
+    The bundled encoder has batch normalisation folded into its convolutions; training goes slowly
+    without.
+
     Args:
         planes: pictures (n, 3, rows, cols) as ``Net`` reads them; they show how large its sums are.
 
@@ -118,31 +121,8 @@ def started(planes, path: Path = START) -> Net:
     if wanted:
         raise ValueError(f"{path} is another encoder: it lacks {sorted(wanted)[0]}.")
     net.load_state_dict(own)
-    _normalised(net, planes)
+    net.eval()
+    old = nn.ModuleList([net.stages, net.mix, net.smooth])
+    with torch.no_grad(), nets.renormalised(old):
+        net(planes)
     return net
-
-
-def _normalised(net: Net, planes) -> None:
-    """Give batch normalisation the mean and spread that it takes away, so that nothing changes.
-
-    The bundled encoder has it folded into its convolutions; training goes slowly without.
-    """
-    hooks = []
-    for part in net.modules():
-        if isinstance(part, Conv):
-            hooks.append(part[0].register_forward_hook(_told(part[1])))
-    with torch.no_grad():
-        net.eval()(planes)
-    for hook in hooks:
-        hook.remove()
-
-
-def _told(norm: nn.BatchNorm2d):
-    def tell(_conv, _given, sums):
-        mean, var = sums.mean((0, 2, 3)), sums.var((0, 2, 3))
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(var)
-        norm.bias.copy_(mean)
-        norm.weight.copy_(torch.sqrt(var + norm.eps))
-
-    return tell

@@ -24,24 +24,30 @@ import numpy as np
 import prompt_batches
 import prompt_net
 import prompt_split
+import prompt_warm
 import torch
 import torch.nn.functional as F
 
 OUT = prompt_split.ROOT / ".build" / "prompt"
-SEED, CROPS, TARGETS, RATE, WARM, DECAY = 20261120, 4, 6, 2e-3, 100, 0.998
-SIDES = ((0.0, 160), (0.6, 256))  # pixels of the crops from a share of the training on
-ROUNDS = (0.40, 0.26, 0.18, 0.16)  # how often a target has had 0, 1, 2, 3 answers already
+SEED, RATE, AGAIN, WARM, DECAY = 20261120, 2e-3, 7e-4, 100, 0.998
+SMALL, MIDDLE, LARGE = (4, 6, 160), (4, 6, 256), (1, 8, 512)  # crops, targets of each, pixels
+GROWN, WHOLE = 0.6, 0.3  # share of the training with small crops; of later batches that are large
+ROUNDS = (0.48, 0.23, 0.16, 0.13)  # how often a target has had 0, 1, 2, 3 answers already
+BOXED = 0.28  # of the targets
+ALSO = 0.25  # weight of what a click may mean besides
 _source = None  # of the loading process
 
 
-def _load(targets: int) -> None:
+def _load() -> None:
     global _source
-    _source = prompt_batches.Source(prompt_split.training(), targets)
+    _source = prompt_batches.Source(prompt_split.training())
 
 
-def _batch(step: int, steps: int) -> tuple:
-    _source.side = [side for share, side in SIDES if step >= share * steps][-1]
-    return _source.batch(np.random.default_rng((SEED, step)), CROPS)
+def _batch(step: int, steps: int, grown: float) -> tuple:
+    """The batch of a step: small crops at first, then larger ones and some as large as a tile."""
+    rng = np.random.default_rng((SEED, step))
+    large = LARGE if rng.random() < WHOLE else MIDDLE
+    return _source.batch(rng, *(SMALL if step < grown * steps else large))
 
 
 class Prompts:
@@ -55,7 +61,7 @@ class Prompts:
         room = 2 + 1 + len(ROUNDS)
         self.coords = np.zeros((count, room, 2), np.float32)
         self.labels = np.full((count, room), -1, np.float32)
-        boxed = rng.random(count) < 0.33
+        boxed = rng.random(count) < BOXED
         self.coords[~boxed, 2], self.labels[~boxed, 2] = points[~boxed], 1
         self.coords[boxed, :2] = boxes[boxed].reshape(-1, 2, 2)
         self.labels[boxed, :2] = (2, 3)
@@ -98,12 +104,8 @@ class Prompts:
             self.mask[k, 0], self.has[k] = best[i] * float(kept[i]), float(kept[i])
 
 
-def losses(logits, scores, truth, clear) -> tuple:
-    """Loss over masks: focal (normalised) + Jaccard, the best of three, and the IoU's error.
-
-    ``clear`` targets were prompted with more than a click: there all three masks must be right.
-    """
-    goal = truth[:, None].expand_as(logits)
+def unlike(logits, goal):
+    """Focal (normalised) and Jaccard loss of every mask, (t, masks)."""
     cross = F.binary_cross_entropy_with_logits(logits, goal, reduction="none")
     share = torch.sigmoid(logits)
     with torch.no_grad():
@@ -112,18 +114,35 @@ def losses(logits, scores, truth, clear) -> tuple:
     focal = (cross * hard).sum((2, 3))
     both = (share * goal).sum((2, 3))
     jaccard = 1 - (both + 1) / ((share + goal).sum((2, 3)) - both + 1)
-    each = 0.5 * focal + jaccard
+    return 0.5 * focal + jaccard
+
+
+def losses(logits, scores, truth, clear, others) -> tuple:
+    """Loss over masks, the best of three counting most, the IoU's error, and the IoU.
+
+    ``clear`` targets were prompted with more than a click: there all three masks must be right.
+    A click alone may mean ``others`` (t, n, h, w) too: one of the masks shall be each of them.
+    """
+    goal = truth[:, None].expand_as(logits)
+    each = unlike(logits, goal)
     best, mean = each.min(1).values, each.mean(1)
-    main = torch.where(clear, 0.4 * best + 0.6 * mean, 0.85 * best + 0.15 * mean).mean()
+    main = torch.where(clear, 0.4 * best + 0.6 * mean, 0.9 * best + 0.1 * mean).mean()
+    row, which = torch.nonzero((others.amax((2, 3)) > 0) & ~clear[:, None], as_tuple=True)
+    if len(row):
+        meant = others[row, which][:, None].expand(-1, logits.shape[1], -1, -1)
+        main = main + ALSO * unlike(logits[row], meant).min(1).values.sum() / len(clear)
     with torch.no_grad():
         hit, sure = goal > 0.5, logits > 0
         iou = (hit & sure).sum((2, 3)) / (hit | sure).sum((2, 3)).clamp(min=1)
     return main, F.mse_loss(scores, iou), iou
 
 
-def step(encoder, decoder, batch, rng, device, fast: bool) -> tuple:
-    """Simulate what the user has done so far, then one answer to learn from."""
-    pictures, masks, points, boxes = batch
+def step(encoder, decoder, batch, rng, device, fast: bool, frozen: bool) -> tuple:
+    """Simulate what the user has done so far, then one answer to learn from.
+
+    ``frozen`` keeps the means and spreads of batch normalisation as they are.
+    """
+    pictures, masks, points, boxes, others = batch
     prompts = Prompts(points, boxes, masks, rng, device)
     images = torch.from_numpy(pictures).to(device).float()
     images = ((images - prompt_net.MEAN) / prompt_net.STD).to(memory_format=torch.channels_last)
@@ -138,29 +157,37 @@ def step(encoder, decoder, batch, rng, device, fast: bool) -> tuple:
                     break
                 seen = embedding.detach()[crop[chosen]]
                 prompts.answered(chosen, *decoder(seen, *prompts.tensors(chosen)), number)
-        decoder.train()
+        decoder.train(not frozen)
         everything = np.arange(len(crop))
         told = prompts.tensors(everything)
         logits, scores = decoder(embedding[crop], *told)
     truth = torch.from_numpy(prompts.truth).to(device).float()
     truth = F.avg_pool2d(truth[:, None], 2)[:, 0]
-    clear = (told[1] >= 0).sum(1) > 1
-    return losses(logits.float(), scores.float(), truth, clear)
+    others = F.avg_pool2d(torch.from_numpy(others).to(device).float(), 2)
+    clear = ((told[1] >= 0).sum(1) > 1) | (told[3] > 0)
+    return losses(logits.float(), scores.float(), truth, clear, others)
 
 
-def rate(number: int, total: int) -> float:
+def rate(number: int, total: int, peak: float) -> float:
     """Of learning: a ramp, then half a cosine down to a fiftieth."""
     if number < WARM:
-        return RATE * (number + 1) / WARM
+        return peak * (number + 1) / WARM
     done = (number - WARM) / max(1, total - WARM)
-    return RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
-def train(steps: int, minutes: float, device: str, fast: bool) -> None:
-    """Train until ``steps`` (or ``minutes``) are over, from the last checkpoint."""
+def train(steps: int, minutes: float, device: str, fast: bool, start: str = "") -> None:
+    """Train until ``steps`` (or ``minutes``) are over, from the last checkpoint.
+
+    ``start`` is the folder of an ONNX pair to begin with where there is no checkpoint: its weights
+    are trained on, at a lower rate, on large crops only, with its normalisation as it is.
+    """
     torch.manual_seed(SEED)
     nets = torch.nn.ModuleDict({"encoder": prompt_net.Encoder(), "decoder": prompt_net.Decoder()})
+    if start:
+        prompt_warm.load(nets, start)
     nets.to(device, memory_format=torch.channels_last)
+    grown, peak, frozen = (0.0, AGAIN, True) if start else (GROWN, RATE, False)
     slow = {key: value.detach().clone() for key, value in nets.state_dict().items()}
     optimiser = torch.optim.AdamW(nets.parameters(), RATE, weight_decay=0.02)
     OUT.mkdir(parents=True, exist_ok=True)
@@ -171,16 +198,16 @@ def train(steps: int, minutes: float, device: str, fast: bool) -> None:
         optimiser.load_state_dict(state["optimiser"])
         slow, first = state["slow"], state["step"]
     began, notes = time.time(), []
-    with ProcessPoolExecutor(1, get_context("fork"), _load, (TARGETS,)) as pool:
-        waiting = [pool.submit(_batch, first + k, steps) for k in range(3)]
-        nets.train()
+    with ProcessPoolExecutor(1, get_context("fork"), _load) as pool:
+        waiting = [pool.submit(_batch, first + k, steps, grown) for k in range(3)]
+        nets.train(not frozen)
         for number in range(first, steps):
             batch = waiting.pop(0).result()
-            waiting.append(pool.submit(_batch, number + 3, steps))
+            waiting.append(pool.submit(_batch, number + 3, steps, grown))
             for group in optimiser.param_groups:
-                group["lr"] = rate(number, steps)
+                group["lr"] = rate(number, steps, peak)
             rng = np.random.default_rng((SEED, number, 1))
-            main, error, iou = step(nets["encoder"], nets["decoder"], batch, rng, device, fast)
+            main, error, iou = step(*nets.values(), batch, rng, device, fast, frozen)
             optimiser.zero_grad(set_to_none=True)
             (main + 2.0 * error).backward()
             torch.nn.utils.clip_grad_norm_(nets.parameters(), 2.0)
@@ -214,12 +241,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=23000)
     parser.add_argument("--minutes", type=float, default=180)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--start", default="", help="folder of an ONNX pair to train on")
     parser.add_argument("--no-export", action="store_true")
     values = parser.parse_args()
     torch.set_num_threads(values.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     fast = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    train(values.steps, values.minutes, device, fast)
+    train(values.steps, values.minutes, device, fast, values.start)
     if not values.no_export:
         import prompt_export
 
