@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 
 OUT = prompt_split.ROOT / ".build" / "prompt"
-SEED, RATE, AGAIN, WARM, DECAY = 20261120, 2e-3, 7e-4, 100, 0.998
+SEED, RATE, AGAIN, WARM, DECAY = 20261120, 2e-3, 3e-4, 100, 0.998
 SMALL, MIDDLE, LARGE = (4, 6, 160), (4, 6, 256), (1, 8, 512)  # crops, targets of each, pixels
 GROWN, WHOLE = 0.6, 0.3  # share of the training with small crops; of later batches that are large
 ROUNDS = (0.48, 0.23, 0.16, 0.13)  # how often a target has had 0, 1, 2, 3 answers already

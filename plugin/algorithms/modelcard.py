@@ -117,16 +117,16 @@ class ModelCard(ConcordAlgorithm):
         return fields
 
     def compute(self, values, parameters, context, feedback, progress):
-        from ..engine.infer import card as cards
         from ..engine.infer import dates, describe, session
+        from ..engine.infer import item as items
         from ..engine.scene import Scene
 
         model = session.Model(values["model"])
         if values["complete"] is not None:
             item = describe.save(model.card, values["complete"], model.path)
-            sidecar = cards.sidecar(model.path)
+            sidecar = items.sidecar(model.path)
             feedback.pushInfo(f"Saved {sidecar}")
-            model = session.Model(values["model"], card=cards.from_item(item, sidecar.name))
+            model = session.Model(values["model"], card=items.from_item(item, sidecar.name))
         results = {}
         if values["calibrated"]:
             results["CALIBRATED"] = self._calibrate(model, values, feedback, progress)

@@ -139,8 +139,8 @@ class RunModel(ConcordAlgorithm):
     def compute(self, values, parameters, context, feedback, progress):
         from ..engine import files
         from ..engine.errors import ConcordError
-        from ..engine.infer import card as cards
         from ..engine.infer import dates, runner, session
+        from ..engine.infer import item as items
 
         if values["masked"] and not values["mask"]:
             raise ConcordError("The mask layer has no polygons; draw one or leave the mask out.")
@@ -148,7 +148,7 @@ class RunModel(ConcordAlgorithm):
             raise ConcordError(f"BLEND is '{values['blend']}'; give crop or hann.")
         card = None
         if values["card"]:
-            card = cards.from_item(files.read_json(values["card"]), values["card"])
+            card = items.from_item(files.read_json(values["card"]), values["card"])
         bounds, bounds_crs = values["extent"] or (None, "")
         model = session.Model(values["model"], card=card)
         wish = runner.RunWish(

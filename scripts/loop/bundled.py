@@ -9,7 +9,7 @@ import numpy as np
 from concord.plugin.engine import files, pictures, rasters, report, taxonomy
 from concord.plugin.engine.errors import ConcordError
 from concord.plugin.engine.grid import Grid
-from concord.plugin.engine.infer import card as cards
+from concord.plugin.engine.infer import item as items
 from concord.plugin.engine.infer import session
 
 from . import measure
@@ -66,7 +66,7 @@ def buildings(steps, out: Path, loop, data: Path) -> report.Section:
 def _scheme(model: str) -> taxonomy.Taxonomy:
     """The classes of a bundled model, in the colours of its card."""
     path = session.BUNDLED / f"{model}.mlm.json"
-    card = cards.from_item(files.read_json(path), path.name)
+    card = items.from_item(files.read_json(path), path.name)
     return taxonomy.Taxonomy(model, card.title, card.classes)
 
 

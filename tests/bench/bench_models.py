@@ -59,7 +59,7 @@ def _convolutions(path: Path, channels: int = 32, layers: int = 4) -> str:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    from concord.plugin.engine.infer import card as cards
+    from concord.plugin.engine.infer import item as items
 
     rng, nodes, kept, name, before = np.random.default_rng(0), [], [], "image", 4
     for i in range(layers):
@@ -85,7 +85,7 @@ def _convolutions(path: Path, channels: int = 32, layers: int = 4) -> str:
     }}  # fmt: skip
     plain = path.with_name("plain.onnx")
     onnx.save(model, str(plain))
-    cards.embed(plain, path, item)
+    items.embed(plain, path, item)
     return str(path)
 
 

@@ -184,7 +184,7 @@ def make_model(tmp_path):
         import onnx
         from onnx import TensorProto, helper, numpy_helper
 
-        from concord.plugin.engine.infer import card as cards
+        from concord.plugin.engine.infer import item as items
 
         size = side or None
         shape = [1, size, size, bands] if nhwc else [1, bands, size, size]
@@ -223,7 +223,7 @@ def make_model(tmp_path):
         if card is False:
             plain.rename(target)
         else:
-            cards.embed(plain, target, card or _item())
+            items.embed(plain, target, card or _item())
             plain.unlink()
         return str(target)
 

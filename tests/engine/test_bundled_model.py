@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 
 from concord.plugin.engine import rasters, taxonomy
-from concord.plugin.engine.infer import card as cards
+from concord.plugin.engine.infer import item as items
 from concord.plugin.engine.sample import scene
 
 NAME = "concord-spectral"
@@ -73,7 +73,7 @@ def check_card(item: dict, network) -> None:
     assert ["#" + entry["color_hint"].lower() for entry in listed] == [
         c.colour for c in scheme.classes
     ]
-    assert cards.from_item(item, "the test").missing == ()
+    assert items.from_item(item, "the test").missing == ()
     check_stac(item)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from concord.plugin.engine import rasters
 from concord.plugin.engine.grid import Grid
-from concord.plugin.engine.infer import card as cards
+from concord.plugin.engine.infer import item as items
 from concord.plugin.engine.infer import preflight
 from concord.plugin.engine.scene import Scene
 
@@ -21,7 +21,7 @@ def card_of(bands=("red", "nir"), described=(), **hyper):
                        "value_scaling": [{"type": "scale", "value": 0.5}]}],
         "mlm:output": [{"tasks": ["regression"]}],
         "mlm:hyperparameters": said}}  # fmt: skip
-    return cards.from_item(item, "the test")
+    return items.from_item(item, "the test")
 
 
 @pytest.fixture
@@ -92,10 +92,10 @@ def test_optional_bands_that_are_absent_are_not_called_found(scene):
         "mlm:hyperparameters": {"tile": 64, "halo": 0, "unit": "reflectance",
                                 "pixel_size_range_m": [5, 20],
                                 "inputs": {"more": {"optional": True}}}}}  # fmt: skip
-    said = found(cards.from_item(item, "the test"), scene(), "Bands")
+    said = found(items.from_item(item, "the test"), scene(), "Bands")
     assert said.level == "amber"
     assert said.detail == "red found by name; runs without nir, swir16, less surely"
-    whole = found(cards.from_item(item, "the test"), scene(names=("red", "nir", "swir16")), "Bands")
+    whole = found(items.from_item(item, "the test"), scene(names=("red", "nir", "swir16")), "Bands")
     assert whole.level == "green" and "nir, swir16 found" in whole.detail
 
 

@@ -20,6 +20,7 @@ from concord.plugin.engine.errors import Cancelled, ConcordError
 from concord.plugin.engine.grid import Grid, Window
 from concord.plugin.engine.infer import card as cards
 from concord.plugin.engine.infer import external, foreign, journal, runner, tiling
+from concord.plugin.engine.infer import item as items
 from concord.plugin.engine.infer.session import Model
 from concord.plugin.engine.progress import SILENT, Progress
 from concord.plugin.engine.scene import Scene
@@ -71,7 +72,7 @@ def write_model(folder, item, layers=3, slow=0):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     plain, target = folder / "plain.onnx", folder / "tiny.onnx"
     onnx.save(model, str(plain))
-    cards.embed(plain, target, item)
+    items.embed(plain, target, item)
     plain.unlink()
     return str(target)
 
@@ -122,7 +123,7 @@ def test_crop_is_exact_and_overlaps_agree(tmp_path, image):
 def test_the_compared_pixels_have_the_whole_halo_but_where_it_is_dear(tile, halo, alignment, fixed):
     from dataclasses import replace
 
-    card = replace(cards.from_item(item_of(), ""), halo=halo, alignment=alignment)
+    card = replace(items.from_item(item_of(), ""), halo=halo, alignment=alignment)
     grid = Grid("", (1, 0, 0, 0, -1, 0), 700, 500)
     tiles = tiling.plan_tiles(grid, grid.window, tile, card, fixed)
     inner = [t for t in tiles if t.core.col and t.core.row]
@@ -161,7 +162,7 @@ def test_hann_without_a_halo_in_the_card_keeps_no_data(tmp_path, image):
 def test_blended_tiles_cover_everything_and_stay_inside(size, step):
     from dataclasses import replace
 
-    card = replace(cards.from_item(item_of(), ""), alignment=step)
+    card = replace(items.from_item(item_of(), ""), alignment=step)
     grid = Grid("", (1, 0, 0, 0, -1, 0), size + 40, size)
     area = Window(40, 0, size, size)
     tiles = tiling.plan_blended(grid, area, 96, card)
@@ -363,14 +364,14 @@ def test_an_esri_definition_beside_the_model(tmp_path):
            "ExtractBands": [0, 1, 2], "Padding": 56, "CellSize": 0.6, "DataRange": [0, 255],
            "Classes": [{"Value": 1, "Name": "road", "Color": [255, 0, 10]}]}  # fmt: skip
     (tmp_path / "m.emd").write_text(json.dumps(emd))
-    card = cards.read(str(tmp_path / "m.onnx"), {})
+    card = items.read(str(tmp_path / "m.onnx"), {})
     assert (card.tile, card.halo, card.task) == (400, 56, "semantic-segmentation")
     assert card.classes[0].colour == "#ff000a" and card.origin == "m.emd"
     assert card.pixel_size_range == (0.3, 1.2)
     assert set(card.missing) == {"band names", "activation"}
     (tmp_path / "m.emd").write_text(json.dumps({**emd, "Classes": [{"Name": "road"}]}))
     with pytest.raises(ConcordError, match="no Esri model definition"):
-        cards.read(str(tmp_path / "m.onnx"), {})
+        items.read(str(tmp_path / "m.onnx"), {})
 
 
 def test_a_run_that_fails_keeps_every_strip_above_the_tile(tmp_path, image):

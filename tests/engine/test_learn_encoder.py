@@ -127,7 +127,7 @@ def tiny(path, nodes, kept=(), sides=("h", "w"), opset=17, **card):
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    from concord.plugin.engine.infer import card as cards
+    from concord.plugin.engine.infer import item as items
 
     source = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 4, *sides])
     result = helper.make_tensor_value_info("out", TensorProto.FLOAT, [None] * 4)
@@ -136,7 +136,7 @@ def tiny(path, nodes, kept=(), sides=("h", "w"), opset=17, **card):
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     plain = path.with_suffix(".plain")
     onnx.save(made, str(plain))
-    cards.embed(plain, path, item(**card))
+    items.embed(plain, path, item(**card))
     return str(path)
 
 
@@ -206,9 +206,9 @@ def test_encoders_that_do_not_suit_get_a_sentence(land, tmp_path, case, words):
     if case == "boxes":
         item_ = item("object-detection")
         item_["properties"]["mlm:output"][0]["classification:classes"] = [{"value": 1, "name": "a"}]
-        from concord.plugin.engine.infer import card as cards
+        from concord.plugin.engine.infer import item as items
 
-        cards.embed(path.with_suffix(".plain"), path, item_)
+        items.embed(path.with_suffix(".plain"), path, item_)
     name = S2 if case == "bands" else str(path)
     with pytest.raises(ConcordError, match=words):
         train.train(wish(tmp_path / "x.onnx", land[1], encoder=name), [image])

@@ -15,7 +15,7 @@ from scipy.special import expit
 from concord.plugin.engine import rasters
 from concord.plugin.engine.errors import Cancelled, ConcordError
 from concord.plugin.engine.grid import Grid
-from concord.plugin.engine.infer import card as cards
+from concord.plugin.engine.infer import item as items
 from concord.plugin.engine.infer import runner
 from concord.plugin.engine.infer.session import Model
 from concord.plugin.engine.progress import Progress
@@ -119,7 +119,7 @@ def test_windows_hold_the_core_and_its_halo(width, halo, step, fixed, data):
     plain = {"id": "x", "properties": {"mlm:hyperparameters": {
         "tile": side, "halo": halo, "alignment": step}}}  # fmt: skip
     area = type(grid.window)(start, 0, size, 1)
-    tiles = runner.plan_tiles(grid, area, side, cards.from_item(plain, ""), fixed)
+    tiles = runner.plan_tiles(grid, area, side, items.from_item(plain, ""), fixed)
     cores = [(t.core.col, t.core.col + t.core.width) for t in tiles]
     assert cores[0][0] == start and cores[-1][1] == start + size
     assert all(one[1] == other[0] for one, other in zip(cores, cores[1:]))

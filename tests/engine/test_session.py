@@ -61,7 +61,7 @@ def flat_model(tmp_path, item, rank):
     import onnx
     from onnx import TensorProto, helper
 
-    from concord.plugin.engine.infer import card as cards
+    from concord.plugin.engine.infer import item as items
 
     value = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [None] * rank) for n in "ab"]
     graph = helper.make_graph(
@@ -69,7 +69,7 @@ def flat_model(tmp_path, item, rank):
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, str(tmp_path / "plain.onnx"))
-    cards.embed(tmp_path / "plain.onnx", tmp_path / "flat.onnx", item())
+    items.embed(tmp_path / "plain.onnx", tmp_path / "flat.onnx", item())
     return Model(str(tmp_path / "flat.onnx"))
 
 
@@ -151,10 +151,10 @@ def test_a_graph_that_cannot_run_names_the_operator_without_noise(
     ],
 )
 def test_shapes_that_no_tile_has_are_refused_before_the_run(tmp_path, item, shape, words):
-    from concord.plugin.engine.infer import card as cards
+    from concord.plugin.engine.infer import item as items
 
     path = plain_graph(tmp_path, "Identity", shape)
-    cards.embed(path, tmp_path / "shaped.onnx", item())
+    items.embed(path, tmp_path / "shaped.onnx", item())
     with pytest.raises(ConcordError, match=words):
         Model(str(tmp_path / "shaped.onnx")).require_inputs()
 
@@ -164,7 +164,7 @@ def test_a_node_that_fails_in_the_middle_is_named_without_codes(tmp_path, item):
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    from concord.plugin.engine.infer import card as cards
+    from concord.plugin.engine.infer import item as items
 
     nodes = [helper.make_node("ReduceMax", ["a"], ["m"], keepdims=0),
              helper.make_node("Cast", ["m"], ["i"], to=TensorProto.INT64),
@@ -176,7 +176,7 @@ def test_a_node_that_fails_in_the_middle_is_named_without_codes(tmp_path, item):
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [table])
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(made, str(tmp_path / "plain.onnx"))
-    cards.embed(tmp_path / "plain.onnx", tmp_path / "gather.onnx", item())
+    items.embed(tmp_path / "plain.onnx", tmp_path / "gather.onnx", item())
     model = Model(str(tmp_path / "gather.onnx"))
     model.run(np.ones((3, 8, 8), np.float32))
     with pytest.raises(ConcordError, match=r"\(Gather: indices element out of data bounds"):

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from concord.plugin.engine import rasters
 from concord.plugin.engine.grid import Grid
-from concord.plugin.engine.infer import card as cards
 from concord.plugin.engine.infer import dates, runner
+from concord.plugin.engine.infer import item as items
 from concord.plugin.engine.infer.session import Model
 
 BANDS = ["red", "green", "nir"]
@@ -73,7 +73,7 @@ def graph(tmp_path):
         onnx.checker.check_model(model)
         plain, target = tmp_path / "plain.onnx", tmp_path / f"{name}.onnx"
         onnx.save(model, str(plain))
-        cards.embed(plain, target, item)
+        items.embed(plain, target, item)
         assert target.stat().st_size < 25_000
         return Model(str(target))
 

@@ -11,7 +11,7 @@ import pytest
 
 from concord.plugin.engine import files, rasters
 from concord.plugin.engine.grid import Grid
-from concord.plugin.engine.infer import card as cards
+from concord.plugin.engine.infer import item as items
 from concord.plugin.engine.infer import parcels, runner, session
 from concord.plugin.engine.scene import Scene
 from tests.real import annotator
@@ -54,7 +54,7 @@ def test_the_card_is_complete_and_says_what_it_is_made_of(root, name):
     model = session.Model(name)
     model.require_inputs()
     model.card.require_complete(str(path))
-    content, item = path.read_bytes(), files.read_json(cards.sidecar(path))
+    content, item = path.read_bytes(), files.read_json(items.sidecar(path))
     asset, said = item["assets"]["model"], item["properties"]
     assert asset["file:checksum"] == "1220" + hashlib.sha256(content).hexdigest()
     assert len(content) < 4e6

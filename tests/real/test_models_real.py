@@ -10,8 +10,8 @@ import onnxruntime
 import pytest
 
 from concord.plugin.engine import rasters
-from concord.plugin.engine.infer import card as cards
 from concord.plugin.engine.infer import describe, runner, session
+from concord.plugin.engine.infer import item as items
 from concord.plugin.engine.scene import Scene
 
 RGB = ["red", "green", "blue"]
@@ -62,7 +62,7 @@ def test_deepness_models_run_from_their_own_metadata(real_data, aerial, tmp_path
     path = real_data / "models" / "deepness-dummy" / f"{name}.onnx"
     bare = session.Model(str(path))
     item = describe.complete(bare.card, FILLED[name])
-    model = session.Model(str(path), card=cards.from_item(item, "the form"))
+    model = session.Model(str(path), card=items.from_item(item, "the form"))
     assert model.card.missing == ()
     assert model.card.inputs[0].scaling == ({"type": "scale", "value": 255},)
     target = str(tmp_path / "o.tif")
@@ -109,9 +109,9 @@ def wrapped(root, real_data, tmp_path, tile):
         sys.path.remove(str(folder))
     target = tmp_path / "dynamicworld.onnx"
     module.wrap(real_data / "models/dynamicworld/dynamicworld_forward_op18.onnx", target)
-    item = cards.files.read_json(cards.sidecar(target))
+    item = items.files.read_json(items.sidecar(target))
     item["properties"]["mlm:hyperparameters"]["tile"] = tile
-    return session.Model(str(target), card=cards.from_item(item, "the test"))
+    return session.Model(str(target), card=items.from_item(item, "the test"))
 
 
 @pytest.mark.parametrize("place", ["majortom-199U", "sen1floods-es"])

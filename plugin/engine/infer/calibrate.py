@@ -10,8 +10,8 @@ import numpy as np
 from .. import files, rasters
 from ..errors import ConcordError
 from ..grid import Window
-from . import card as cards
 from . import describe
+from . import item as items
 from .session import Model
 
 FOLDS = 5
@@ -104,13 +104,13 @@ def calibrated(model: Model, line: Line) -> dict:
     slope, offset = (float(v) for v in hyper.get("calibration") or (1.0, 0.0))
     hyper["calibration"] = [line.slope * slope, line.slope * offset + line.offset]
     hyper["calibration_of"] = line.as_json()
-    cards.from_item(item, "the calibrated card")
+    items.from_item(item, "the calibrated card")
     return item
 
 
 def _item(model: Model) -> dict:
-    inside = model.metadata.get(cards.KEY)
+    inside = model.metadata.get(items.KEY)
     if inside:
         return json.loads(inside)
-    beside = cards.sidecar(model.path)
+    beside = items.sidecar(model.path)
     return files.read_json(beside) if beside.is_file() else describe.draft(model.card)

@@ -6,6 +6,7 @@ from .. import files
 from ..errors import ConcordError
 from ..scene import Scene
 from . import card as cards
+from . import item as items
 from . import preflight
 from .card import Card
 from .session import Model
@@ -69,7 +70,7 @@ def complete(card: Card, fields: dict) -> dict:
             error
         )
     properties["mlm:hyperparameters"] = {k: v for k, v in hyper.items() if v is not None}
-    cards.from_item(item, "the form")
+    items.from_item(item, "the form")
     return item
 
 
@@ -107,7 +108,7 @@ def _complete_ends(properties: dict, said: dict) -> None:
 def save(card: Card, fields: dict, path) -> dict:
     """Complete a card and write it beside its model; returns the item."""
     item = complete(card, fields)
-    files.write_json(cards.sidecar(path), item)
+    files.write_json(items.sidecar(path), item)
     return item
 
 

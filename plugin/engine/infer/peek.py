@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import wire
 from ..errors import ConcordError
 from . import card as cards
+from . import item as items
 
 _METADATA_PROPS = 14  # field number of ModelProto.metadata_props
 
@@ -15,7 +16,7 @@ _METADATA_PROPS = 14  # field number of ModelProto.metadata_props
 def card_of(path: str | Path) -> cards.Card | None:
     """The card of an ONNX file, None for a file that is missing, damaged or has a broken card."""
     try:
-        return cards.read(str(path), metadata(path))
+        return items.read(str(path), metadata(path))
     except (OSError, ConcordError, *wire.BROKEN):
         return None
 

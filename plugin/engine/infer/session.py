@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ConcordError
 from . import card as cards
 from . import external, refusals
+from . import item as items
 
 BUNDLED = Path(__file__).resolve().parents[3] / "models"
 _DTYPES = {
@@ -69,7 +70,7 @@ class Model:
             raise refusals.of_graph(self.path, error) from error
         self._options = _run_options()
         self.metadata = self._session.get_modelmeta().custom_metadata_map
-        self.card = card or cards.read(str(self.path), self.metadata)
+        self.card = card or items.read(str(self.path), self.metadata)
         if self.card.tile is None and self.fixed_size:  # the graph says it
             self.card = cards.with_missing(replace(self.card, tile=self.fixed_size))
 

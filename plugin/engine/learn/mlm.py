@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import files, rasters
-from ..infer.card import KEY, sidecar
+from ..infer.item import KEY, sidecar
 
 _EXTENSIONS = [
     "https://stac-extensions.github.io/mlm/v1.5.1/schema.json",
