@@ -1,15 +1,18 @@
 """Train concord-prompt: interactive segmentation on real regions and generated scenes.
 
-    CONCORD_DATA=... python models/training/train_prompt.py [--steps 23000] [--minutes 180]
+    make train MODEL=prompt [ARGS="--steps 23000 --minutes 115 --start models/concord-prompt"]
 
 Writes checkpoints to .build/prompt/ (and goes on from the last one; remove the folder to begin
-anew), then the ONNX pair to models/concord-prompt/. Seeds are fixed. One core takes some 165 min
-(220 small or 85 large crops' steps a minute), 15,000 steps less than two hours; a GPU far less.
-The weights that are shipped were trained with these settings, but some parts came in on the way
-(the box's strips, larger zooms and more boxes before step 3700, the collages and patched roofs at
-6000, ponds without bright ground at 10000, like neighbours at 15800), all steps from 15000 saw
-large crops, and it was started again from its checkpoint some seventeen times with another number
-of steps in view: a new training gives a comparable model, not these bytes.
+anew), then the ONNX pair to models/concord-prompt/. It ends after so many steps or minutes,
+whatever comes first, and runs the rate of learning down towards that end: a slow machine gets a
+model that has seen less. One core does 220 small or 50 to 85 large crops' steps a minute, a GPU far
+more. Seeds are fixed; where the minutes end it, the bytes depend on the machine.
+``--start`` trains a pair on. The weights that are shipped came about in two trainings: 23,000 steps
+whose recipe grew on the way (the box's strips, larger zooms and more boxes before step 3700,
+collages and patched roofs at 6000, ponds without bright ground at 10000, like neighbours at 15800;
+started again from its checkpoint some seventeen times), then 4,400 from that pair on, with crops
+as large as a tile, the waters, the regions that last through all dates and what a click may mean
+besides. A new training gives a comparable model, not these bytes.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import argparse
 import math
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -43,11 +47,11 @@ def _load() -> None:
     _source = prompt_batches.Source(prompt_split.training())
 
 
-def _batch(step: int, steps: int, grown: float) -> tuple:
+def _batch(step: int, small: bool) -> tuple:
     """The batch of a step: small crops at first, then larger ones and some as large as a tile."""
     rng = np.random.default_rng((SEED, step))
     large = LARGE if rng.random() < WHOLE else MIDDLE
-    return _source.batch(rng, *(SMALL if step < grown * steps else large))
+    return _source.batch(rng, *(SMALL if small else large))
 
 
 class Prompts:
@@ -168,78 +172,93 @@ def step(encoder, decoder, batch, rng, device, fast: bool, frozen: bool) -> tupl
     return losses(logits.float(), scores.float(), truth, clear, others)
 
 
-def rate(number: int, total: int, peak: float) -> float:
-    """Of learning: a ramp, then half a cosine down to a fiftieth."""
-    if number < WARM:
-        return peak * (number + 1) / WARM
-    done = (number - WARM) / max(1, total - WARM)
-    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+@dataclass(frozen=True)
+class Plan:
+    """How long to train, and how: from nothing, or on from weights that were trained before.
 
-
-def train(steps: int, minutes: float, device: str, fast: bool, start: str = "") -> None:
-    """Train until ``steps`` (or ``minutes``) are over, from the last checkpoint.
-
-    ``start`` is the folder of an ONNX pair to begin with where there is no checkpoint: its weights
-    are trained on, at a lower rate, on large crops only, with its normalisation as it is.
+    Args:
+        steps, minutes: the training ends after either, with the rate of learning run down.
+        grown: the share of it with small crops. ``frozen``: see `step`.
     """
+
+    steps: int
+    minutes: float
+    grown: float = GROWN
+    peak: float = RATE
+    frozen: bool = False
+
+    def done(self, number: int, minutes: float) -> float:
+        """The share that is over."""
+        return min(1.0, max(number / self.steps, minutes / self.minutes))
+
+    def rate(self, number: int, done: float) -> float:
+        """Of learning: a ramp, then half a cosine down to a fiftieth."""
+        ramp = min(1.0, (number + 1) / WARM)
+        return self.peak * ramp * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def train(plan: Plan, device: str, fast: bool, start: str = "") -> None:
+    """Train from the last checkpoint, else from ``start`` (folder of an ONNX pair), else anew."""
     torch.manual_seed(SEED)
     nets = torch.nn.ModuleDict({"encoder": prompt_net.Encoder(), "decoder": prompt_net.Decoder()})
     if start:
         prompt_warm.load(nets, start)
     nets.to(device, memory_format=torch.channels_last)
-    grown, peak, frozen = (0.0, AGAIN, True) if start else (GROWN, RATE, False)
     slow = {key: value.detach().clone() for key, value in nets.state_dict().items()}
     optimiser = torch.optim.AdamW(nets.parameters(), RATE, weight_decay=0.02)
     OUT.mkdir(parents=True, exist_ok=True)
-    kept, first = OUT / "last.pt", 0
+    kept, number, spent, notes = OUT / "last.pt", 0, 0.0, []
     if kept.exists():
         state = torch.load(kept, map_location=device, weights_only=True)
         nets.load_state_dict(state["nets"])
         optimiser.load_state_dict(state["optimiser"])
-        slow, first = state["slow"], state["step"]
-    began, notes = time.time(), []
+        slow, number, spent = state["slow"], state["step"], state["minutes"]
+    began, done = time.time() - 60 * spent, plan.done(number, spent)
     with ProcessPoolExecutor(1, get_context("fork"), _load) as pool:
-        waiting = [pool.submit(_batch, first + k, steps, grown) for k in range(3)]
-        nets.train(not frozen)
-        for number in range(first, steps):
+        waiting = [pool.submit(_batch, number + k, done < plan.grown) for k in range(3)]
+        nets.train(not plan.frozen)
+        while done < 1:
             batch = waiting.pop(0).result()
-            waiting.append(pool.submit(_batch, number + 3, steps, grown))
+            waiting.append(pool.submit(_batch, number + 3, done < plan.grown))
             for group in optimiser.param_groups:
-                group["lr"] = rate(number, steps, peak)
+                group["lr"] = plan.rate(number, done)
             rng = np.random.default_rng((SEED, number, 1))
-            main, error, iou = step(*nets.values(), batch, rng, device, fast, frozen)
+            main, error, iou = step(*nets.values(), batch, rng, device, fast, plan.frozen)
             optimiser.zero_grad(set_to_none=True)
             (main + 2.0 * error).backward()
             torch.nn.utils.clip_grad_norm_(nets.parameters(), 2.0)
             optimiser.step()
-            decay = min(DECAY, (number + 1) / (number + 20))
-            for key, value in nets.state_dict().items():
-                if value.is_floating_point():
-                    slow[key].lerp_(value, 1 - decay)
-                else:
-                    slow[key].copy_(value)
+            _follow(slow, nets, min(DECAY, (number + 1) / (number + 20)))
             notes.append((main.item(), error.item(), iou.max(1).values.mean().item()))
-            over = (time.time() - began) / 60 > minutes
+            number, spent = number + 1, (time.time() - began) / 60
+            done = plan.done(number, spent)
             if number % 25 == 0:
                 means = " ".join(f"{v:.4f}" for v in np.mean(notes[-50:], axis=0))
-                print(f"{number} {(time.time() - began) / 60:.1f} min {means}", flush=True)
-            if number % 200 == 199 or over or number == steps - 1:
-                _keep(kept, nets, optimiser, slow, number + 1)
-            if over:
-                break
+                print(f"{number} {spent:.1f} min {means}", flush=True)
+            if number % 200 == 0 or done == 1:
+                _keep(kept, nets, optimiser, slow, number, spent)
 
 
-def _keep(target, nets, optimiser, slow, number: int) -> None:
+def _follow(slow: dict, nets, decay: float) -> None:
+    """Move the averaged weights towards the present ones."""
+    for key, value in nets.state_dict().items():
+        if value.is_floating_point():
+            slow[key].lerp_(value, 1 - decay)
+        else:
+            slow[key].copy_(value)
+
+
+def _keep(target, nets, optimiser, slow, number: int, minutes: float) -> None:
     partial = target.with_suffix(".part")
     state = {"nets": nets.state_dict(), "optimiser": optimiser.state_dict(), "slow": slow}
-    torch.save({**state, "step": number}, partial)
+    torch.save({**state, "step": number, "minutes": minutes}, partial)
     partial.replace(target)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=23000)
-    parser.add_argument("--minutes", type=float, default=180)
+    parser.add_argument("--minutes", type=float, default=115)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--start", default="", help="folder of an ONNX pair to train on")
     parser.add_argument("--no-export", action="store_true")
@@ -247,7 +266,10 @@ def main() -> None:
     torch.set_num_threads(values.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     fast = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    train(values.steps, values.minutes, device, fast, values.start)
+    plan = Plan(values.steps, values.minutes)
+    if values.start:  # large crops only, at a lower rate
+        plan = replace(plan, grown=0.0, peak=AGAIN, frozen=True)
+    train(plan, device, fast, values.start)
     if not values.no_export:
         import prompt_export
 

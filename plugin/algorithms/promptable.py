@@ -11,6 +11,7 @@ from qgis.core import (
 from ..bridge import capture
 from ..bridge.prompting import use_store
 from ..bridge.text import tr
+from ..engine.segment import bundled
 from .base import ConcordAlgorithm
 
 
@@ -23,11 +24,12 @@ class PromptableAlgorithm(ConcordAlgorithm):
     def add_image(self) -> None:
         self.add(QgsProcessingParameterRasterLayer("IMAGE", tr("Image")))
 
-    def add_model(self) -> None:
-        """MODEL and BANDS."""
+    def add_model(self, model: str = "") -> None:
+        """MODEL, by default the bundled one that the panel offers first, and BANDS."""
+        model = model or bundled.default()
         self.add(
-            QgsProcessingParameterString("MODEL", tr("Model"), "regions", optional=True),
-            "regions, concord-prompt, or the file or folder of an ONNX encoder and decoder.",
+            QgsProcessingParameterString("MODEL", tr("Model"), model, optional=True),
+            "concord-prompt, regions (no network), or the file or folder of an ONNX encoder and decoder.",
         )
         self.add(
             QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),

@@ -14,6 +14,7 @@ from qgis.core import (
 from ..bridge import capture
 from ..bridge.fields import fields_of
 from ..bridge.text import tr
+from ..engine.segment import bundled
 from . import sinks
 from .promptable import PromptableAlgorithm
 
@@ -31,7 +32,7 @@ class SegmentExtent(PromptableAlgorithm):
     def define(self):
         self.add_image()
         self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
-        self.add_model()
+        self.add_model(bundled.REGIONS)  # a network is asked hundreds of prompts: minutes
         self.add(
             QgsProcessingParameterNumber(
                 "MIN_AREA", tr("Smallest area"), QgsProcessingParameterNumber.Type.Double, 0,

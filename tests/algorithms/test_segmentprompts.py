@@ -175,3 +175,12 @@ def test_a_point_without_a_number_joined_the_object_that_had_its_place(segment):
     layer, _ = segment(makers.vector("Point", rows))
     drawn = makers.drawn(layer)
     assert set(drawn) == {2, 4} and drawn[2][32, 48] and not drawn[2][32, 10]
+
+
+@pytest.mark.parametrize("name", ["segmentprompts", "encodescene"])
+def test_toolbox_and_panel_begin_with_the_same_model(provider, name):
+    """The panel offered the network first while the algorithm began with regions."""
+    from concord.plugin.bridge import prompt_models
+
+    (_, first), *_ = prompt_models.offered()
+    assert provider.algorithm(name).parameterDefinition("MODEL").defaultValue() == first
