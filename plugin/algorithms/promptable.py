@@ -29,7 +29,7 @@ class PromptableAlgorithm(ConcordAlgorithm):
         model = model or bundled.default()
         self.add(
             QgsProcessingParameterString("MODEL", tr("Model"), model, optional=True),
-            "concord-prompt, regions (no network), or the file or folder of an ONNX encoder and decoder.",
+            "concord-prompt, regions (no network), or an ONNX encoder and decoder: file or folder.",
         )
         self.add(
             QgsProcessingParameterString("BANDS", tr("Composite"), "", optional=True),
