@@ -29,7 +29,7 @@ CARD = {
     "resize": "longest",
     "scale": 1.0,
     "closer": 0.06,
-    "doubt": 0.6,
+    "doubt": 0.7,
     "edges": 0.4,
     "mean": [prompt_net.MEAN] * 3,
     "std": [prompt_net.STD] * 3,
