@@ -141,6 +141,20 @@ def _light(rng, image: np.ndarray, ground: np.ndarray) -> tuple:
     return image * gain + haze + noise, ground * gain + noise
 
 
+def recoloured(rng, image: np.ndarray, ground: np.ndarray) -> tuple:
+    """Pixels (10, n) at L1C and L2A, most of them of colours that no scene here has.
+
+    What tells the levels apart must be the air, not the few places that were seen at either.
+    """
+    n = image.shape[1]
+    slope = rng.normal(0, 0.5, n) * column(np.asarray(s2.WAVELENGTHS) - 0.9)[..., 0]
+    other = ground * np.exp(rng.normal(0, 0.4, n) + slope + rng.normal(0, 0.12, (10, n)))
+    lift = rng.uniform(*AIR, n)
+    above = (1 - (1 - SLOPE[:, None]) * lift) * other + OFFSET[:, None] * lift
+    own = rng.random(n) < 0.3
+    return np.where(own, image, above), np.where(own, ground, np.maximum(other, 1e-4))
+
+
 def stream(scenes: list, seed: int = 11):
     """Views without end: scenes as they are, and mixtures of them under another light."""
     rng = np.random.default_rng(seed)
