@@ -1,6 +1,6 @@
 """Train models/concord-landcover-s2.onnx: Dynamic World's word on real scenes, in a fast network.
 
-    make train MODEL=landcover-s2        (.build/train, CONCORD_DATA, about 4 minutes on one core)
+    make train MODEL=landcover-s2        (.build/train, CONCORD_DATA, about 5 minutes on one core)
 
 The network starts as Dynamic World itself with faster parts (s2_net), which already gives its
 answer on L1C with every band. What is trained is the rest: layers in front that bring L2A back to
@@ -35,10 +35,10 @@ NAME = "concord-landcover-s2"
 INPUTS = {"reflectance": 4, "rededge": 4, "swir": 2}
 FILL_STEPS, FILL_RATE, PIXELS, VIEWS = 7000, 5e-3, 4096, 800
 BATCH = 6
-FULL = 16.0, 2.0  # what a view of L1C with every band counts, of pixels and of answers
-# (layers, steps, rate) of the two other parts of the training.
-LAST = ("net.third", "net.offset", "net.head"), 110, 2e-4
-FIRST = ("fill",), 130, 4e-4
+FULL = 16.0  # what a pixel of L1C with every band counts
+# (layers, steps, rate, what a view of L1C with every band counts) of the two other parts.
+LAST = ("net.third", "net.offset", "net.head"), 110, 2e-4, 6.0
+FIRST = ("fill",), 130, 4e-4, 2.0
 
 
 def seen(rng, view) -> tuple:
@@ -75,7 +75,7 @@ def filled(model, scenes: list):
         given = np.where(above, image, ground).astype(np.float32)
         given[4:8, lacking < 0.36] = 0
         given[8:, (lacking < 0.18) | (lacking > 0.94)] = 0
-        weight = np.where(above & (lacking >= 0.36) & (lacking <= 0.94), FULL[0], 1.0)
+        weight = np.where(above & (lacking >= 0.36) & (lacking <= 0.94), FULL, 1.0)
         planes = (torch.from_numpy(p.astype(np.float32)[None, :, :, None]) for p in (given, image))
         return (*planes, torch.from_numpy(weight).float())
 
@@ -87,12 +87,13 @@ def filled(model, scenes: list):
     return nets.fit(model, batch, loss, FILL_STEPS, FILL_RATE, 0.0, parts, half=False)
 
 
-def batches(scenes: list, teacher, by_hand: bool):
+def batches(scenes: list, teacher, by_hand: bool, counts: float):
     """step -> (image, soft, weight): views and what ``teacher`` says of them with all at L1C.
 
     Args:
         by_hand: show L1C with every band, and correct the teacher by the hand label of water;
             else show either level and leave bands out.
+        counts: what a view of L1C with every band counts beside another.
     """
     rng, views = np.random.default_rng(12), s2_views.stream(scenes, 12)
 
@@ -106,7 +107,7 @@ def batches(scenes: list, teacher, by_hand: bool):
             image, full = (view.image, True) if by_hand else seen(rng, view)
             odds = s2_views.corrected(odds, view.hand) if by_hand else odds
             planes.append(nets.turned(rng, image, odds))
-            weights.append(FULL[1] if full else 1.0)
+            weights.append(counts if full else 1.0)
         image, soft = (torch.from_numpy(np.stack(p)).float().contiguous() for p in zip(*planes))
         return image, soft, torch.tensor(weights)
 
@@ -172,11 +173,11 @@ def trained(scenes: list):
     What comes out is the teacher of the layers in front, for views that lack something.
     """
     model, teacher = filled(s2_net.started(), scenes), s2_net.started(s2_net.EXACT).eval()
-    for by_hand, (layers, steps, rate) in ((True, LAST), (False, FIRST)):
+    for by_hand, (layers, steps, rate, counts) in ((True, LAST), (False, FIRST)):
         for name, value in model.named_parameters():
             value.requires_grad_(name.startswith(layers))
         parts = [([p for p in model.parameters() if p.requires_grad], rate)]
-        batch = batches(scenes, teacher, by_hand)
+        batch = batches(scenes, teacher, by_hand, counts)
         model = nets.fit(model, batch, loss, steps, rate, 0.0, parts)
         teacher = copy.deepcopy(model)
     return model.requires_grad_(True)
