@@ -82,13 +82,21 @@ def threads(number: int = 1) -> None:
 
 
 def fit(
-    net: nn.Module, batches, loss, steps: int, rate: float, decay: float = 1e-3, parts=None
+    net: nn.Module,
+    batches,
+    loss,
+    steps: int,
+    rate: float,
+    decay: float = 1e-3,
+    parts=None,
+    half: bool = True,
 ) -> nn.Module:
     """Adam with one rise and fall of the rate; the average of the last weights is handed back.
 
     Args:
         batches: step -> tuple of tensors; ``loss(net, *tensors)`` is minimised.
         parts: [(parameters, rate)] where parts of the net learn at rates of their own.
+        half: convolutions in bfloat16, which is twice as fast.
     """
     parts = parts or [(net.parameters(), rate)]
     groups, rates = [{"params": list(p)} for p, _ in parts], [r for _, r in parts]
@@ -98,7 +106,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, steps, pct_start=0.15)
     began, shown = time.monotonic(), 0.0
     for step in range(steps):
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             cost = loss(net, *batches(step))
         optimiser.zero_grad(set_to_none=True)
         cost.backward()

@@ -39,8 +39,7 @@ class S2:
     Args:
         image: (10, rows, cols) float32 reflectance 0-1; 0 in every band is no data.
         level: L1C or L2A.
-        hand: (rows, cols) class of a hand or reference label from 0, -1 where there is none;
-            -2 for "surely no water".
+        hand: (rows, cols) WATER where a hand label has it, -2 where it has none, -1 unknown.
         held: (rows, cols) bool, pixels that no training may see.
     """
 
@@ -109,15 +108,11 @@ def ssl4eo() -> list:
 
 
 def eolearn() -> list:
-    """Five dates of a place in Slovenia, with the land-use classes whose meaning is sure."""
+    """Four dates of a place in Slovenia; the second of the five files is under cloud."""
     scenes = np.load(data() / "eolearn-patch" / "REFERENCE_SCENES.npy")
-    lulc = np.load(data() / "eolearn-patch" / "LULC.npy")[..., 0]
-    hand = np.full(lulc.shape, -1, np.int8)
-    for code, name in ((1, CROPS), (2, TREES), (8, BUILT)):
-        hand[lulc == code] = name
     images = np.moveaxis(scenes, -1, 1)[:, list(OF_13)]
-    found = [_scene(f"eolearn {n}", image, "L1C", hand) for n, image in enumerate(images)]
-    return [found[0], *found[2:]]  # the second is under cloud; its labels cannot be seen
+    found = [_scene(f"eolearn {n}", image, "L1C") for n, image in enumerate(images)]
+    return [found[0], *found[2:]]
 
 
 def hydro() -> list:

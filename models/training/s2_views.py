@@ -16,148 +16,164 @@ from scipy import ndimage
 # L1C = SLOPE * L2A + OFFSET, fitted on the only pair of one date (ssl4eo-s12, 2020-06-04).
 SLOPE = np.array([0.59, 0.64, 0.74, 0.78, 0.69, 0.75, 0.81, 0.86, 0.87, 0.76], np.float32)
 OFFSET = np.array([80, 56, 37, 37, 32, 42, 44, 39, 7, 2], np.float32) / 1e3
+AIR = (0.85, 1.1)  # how thick the air may be
 HAZE = np.array([1.0, 0.75, 0.5, 0.3, 0.45, 0.4, 0.35, 0.25, 0.1, 0.05], np.float32)
-SIDE, EDGE = 128, 16  # pixels of a crop, and those at its rim that teach nothing
-COUNT = 900
+SIDE = 96  # pixels of a view
+PLAIN = 0.5  # share of the views that show a scene as it is
 
 
 @dataclass(frozen=True)
-class Crop:
-    """image (10, SIDE, SIDE) L1C, soft (9, SIDE, SIDE) what to say, weight (SIDE, SIDE)."""
+class View:
+    """image (10, SIDE, SIDE) at L1C, ground the same at L2A, hand (SIDE, SIDE) as in a scene."""
 
     image: np.ndarray
-    soft: np.ndarray
-    weight: np.ndarray
+    ground: np.ndarray
+    hand: np.ndarray
 
 
 def column(values) -> np.ndarray:
     return np.asarray(values, np.float32)[:, None, None]
 
 
-def to_l1c(image: np.ndarray, rng=None) -> np.ndarray:
+def to_l1c(image: np.ndarray) -> np.ndarray:
     """Surface reflectance as a satellite would see it through the air, roughly."""
-    lift = 1.0 if rng is None else rng.uniform(0.6, 1.2)
-    return column(1 - (1 - SLOPE) * lift) * image + column(OFFSET * lift)
+    return column(SLOPE) * image + column(OFFSET)
 
 
 def to_l2a(image: np.ndarray, rng) -> np.ndarray:
     """The way back, with the air taken off more or less well."""
-    lift = rng.uniform(0.5, 1.15)
+    lift = rng.uniform(*AIR)
     return np.maximum(image - column(OFFSET * lift), 1e-4) / column(1 - (1 - SLOPE) * lift)
 
 
 def pieces(scenes: list) -> list:
-    """(image, level, hand) of what may be trained on, held-out pixels cut away, none left inside.
+    """(image, ground, hand) of what may be trained on, held-out pixels cut away, none left inside.
 
+    image is L1C, as it was or as it would have been; ground is L2A, or None where none is known.
     A piece of sen1floods is one square, mirrored at its rim so that the teacher has context.
     """
     found = []
+    grounds = {s.name: s.image for s in scenes if s.level == "L2A"}
+    above = {s.name for s in scenes if s.level == "L1C"}
     for scene in scenes:
-        if scene.held.all():
+        if scene.held.all() or (scene.level == "L2A" and _at(scene, "L1C") in above):
             continue
-        if not scene.held.any():
-            found.append((scene.image, scene.level, scene.hand))
-        elif scene.name.startswith("majortom"):
-            found.append((scene.image[:, :, : int(np.argmax(scene.held[0]))], scene.level,
-                          scene.hand[:, : int(np.argmax(scene.held[0]))]))  # fmt: skip
-        else:
-            for row in range(0, scene.held.shape[0], s2.BLOCK):
-                for col in range(0, scene.held.shape[1], s2.BLOCK):
-                    part = (slice(row, row + s2.BLOCK), slice(col, col + s2.BLOCK))
-                    if not scene.held[part].any():
-                        found.append((scene.image[(slice(None), *part)], scene.level,
-                                      scene.hand[part]))  # fmt: skip
-    return [_wide(*piece) for piece in found]
+        image, ground = scene.image, grounds.get(_at(scene, "L2A"))
+        if scene.level == "L2A":
+            image, ground = to_l1c(scene.image), scene.image
+        for part in _parts(scene):
+            kept = None if ground is None else ground[(slice(None), *part)]
+            found.append(_wide(image[(slice(None), *part)], kept, scene.hand[part]))
+    return found
 
 
-def _wide(image, level, hand, least: int = 200):
+def _at(scene, level: str) -> str:
+    """The name of the same scene at another level."""
+    return scene.name.replace("L1C", level).replace("L2A", level)
+
+
+def _parts(scene) -> list:
+    """Slices of rows and columns without a held-out pixel."""
+    rows, cols = scene.held.shape
+    if not scene.held.any():
+        return [(slice(0, rows), slice(0, cols))]
+    if scene.name.startswith("majortom"):
+        return [(slice(0, rows), slice(0, int(np.argmax(scene.held[0]))))]
+    side = s2.BLOCK
+    squares = [(slice(r, r + side), slice(c, c + side))
+               for r in range(0, rows, side) for c in range(0, cols, side)]  # fmt: skip
+    return [square for square in squares if not scene.held[square].any()]
+
+
+def _wide(image, ground, hand, least: int = 200):
     pads = [(max(0, least - n + 1) // 2,) * 2 for n in hand.shape]
-    image = np.pad(image, ((0, 0), *pads), mode="symmetric")
-    return image, level, np.pad(hand, pads, constant_values=-1)
+    image, ground = (
+        None if p is None else np.pad(p, ((0, 0), *pads), mode="symmetric") for p in (image, ground)
+    )
+    return image, ground, np.pad(hand, pads, constant_values=-1)
 
 
-def _cut(rng, pieces: list, shares: np.ndarray) -> tuple:
-    """A crop of one piece at a scale of 0.75 to 1.35, as L1C, with its hand labels."""
-    image, level, hand = pieces[rng.choice(len(pieces), p=shares)]
-    size = int(SIDE / (rng.uniform(0.75, 1.35) if rng.random() < 0.5 else 1.0))
-    size = min(size, *hand.shape)
+def _cut(rng, pieces: list, shares: np.ndarray, plain: bool) -> tuple:
+    """A part of one piece at L1C and L2A with its hand labels, scaled by 0.75 to 1.35."""
+    image, ground, hand = pieces[rng.choice(len(pieces), p=shares)]
+    scaled = not plain and rng.random() < 0.5
+    size = min(int(SIDE / rng.uniform(0.75, 1.35)) if scaled else SIDE, *hand.shape)
     row, col = (int(rng.integers(n - size + 1)) for n in hand.shape)
-    part = (slice(row, row + size), slice(col, col + size))
-    image, hand = image[(slice(None), *part)], hand[part]
+    part = (..., slice(row, row + size), slice(col, col + size))
+    image, hand = image[part], hand[part]
+    if ground is None:
+        ground = to_l2a(image, rng)
+    else:
+        ground = ground[part]
     if size != SIDE:
         factor = SIDE / size
-        image = np.stack([ndimage.zoom(p, factor, order=1) for p in image])[:, :SIDE, :SIDE]
+        both = np.concatenate([image, ground])
+        both = np.stack([ndimage.zoom(p, factor, order=1) for p in both])[:, :SIDE, :SIDE]
+        image, ground = both[:10], both[10:]
         hand = ndimage.zoom(hand, factor, order=0)[:SIDE, :SIDE]
-    return (to_l1c(image, rng) if level == "L2A" else image), hand
+    return image, ground, hand
 
 
-def _blob(rng) -> np.ndarray:
-    """A mask with soft-edged patches over about half of the crop."""
-    noise = ndimage.gaussian_filter(rng.standard_normal((SIDE, SIDE)), rng.uniform(4, 20))
-    return noise > np.quantile(noise, rng.uniform(0.3, 0.7))
-
-
-def _air(rng, image: np.ndarray) -> np.ndarray:
-    """Other sun, other air, another slope of the spectrum, sensor noise."""
-    if rng.random() < 0.25:
-        return image
-    slope = rng.normal(0, 0.12) * (np.asarray(s2.WAVELENGTHS) - 0.9)
-    gain = np.exp(rng.normal(0, 0.15) + slope + rng.normal(0, 0.05, 10))
-    image = image * column(gain) + column(HAZE * rng.uniform(-0.02, 0.03))
-    noise = rng.standard_normal(image.shape) * rng.uniform(0, 0.004)
-    return np.clip(image + noise, 1e-4, 2).astype(np.float32)
-
-
-def _corrected(soft: np.ndarray, hand: np.ndarray) -> np.ndarray:
-    """The teacher's answer, moved towards the hand label where it cannot be cloud."""
+def corrected(soft: np.ndarray, hand: np.ndarray) -> np.ndarray:
+    """The teacher's answer, moved towards the hand label of water where it cannot be cloud."""
     clear = soft[s2.SNOW] < 0.3
     water = (hand == s2.WATER) & clear
     soft = np.where(water, 0.15 * soft, soft)
     soft[s2.WATER] += 0.85 * water
     soft[s2.WATER] *= np.where((hand == -2) & clear, 0.1, 1.0)
-    for code in (s2.TREES, s2.CROPS, s2.BUILT):
-        sure = (hand == code) & clear
-        soft = np.where(sure, 0.7 * soft, soft)
-        soft[code] += 0.3 * sure
     return soft / soft.sum(0)
 
 
-def real(scenes: list, teacher) -> list:
-    """The pieces themselves, as they are, with the teacher's word on each; any size."""
-    found = []
-    for image, level, hand in pieces(scenes):
-        image = to_l1c(image) if level == "L2A" else image
-        soft = _corrected(teacher(image), hand)
-        weight = np.zeros(hand.shape, np.float32)
-        weight[EDGE:-EDGE, EDGE:-EDGE] = 1
-        found.append(Crop(image.astype(np.float32), soft.astype(np.float16), weight))
-    return found
+def _blob(rng) -> np.ndarray:
+    """A mask with soft-edged patches over about half of the view."""
+    noise = ndimage.gaussian_filter(rng.standard_normal((SIDE, SIDE)), rng.uniform(4, 20))
+    return noise > np.quantile(noise, rng.uniform(0.3, 0.7))
 
 
-def crops(scenes: list, teacher, count: int = COUNT, seed: int = 11) -> list:
-    """``count`` crops, single ones and mixtures of two, with the teacher's word on each."""
+def _light(rng, image: np.ndarray, ground: np.ndarray) -> tuple:
+    """Other sun, another slope of the spectrum and sensor noise in both, haze in the image."""
+    if rng.random() < 0.25:
+        return image, ground
+    slope = rng.normal(0, 0.12) * (np.asarray(s2.WAVELENGTHS) - 0.9)
+    gain = column(np.exp(rng.normal(0, 0.15) + slope + rng.normal(0, 0.05, 10)))
+    noise = rng.standard_normal(image.shape) * rng.uniform(0, 0.004)
+    haze = column(HAZE * rng.uniform(-0.01, 0.03))
+    return image * gain + haze + noise, ground * gain + noise
+
+
+def recoloured(rng, image: np.ndarray, ground: np.ndarray) -> tuple:
+    """Pixels (10, n) at L1C and L2A, most of them of colours that no scene here has.
+
+    What tells the levels apart must be the air, not the few places that were seen at either.
+    """
+    n = image.shape[1]
+    slope = rng.normal(0, 0.5, n) * column(np.asarray(s2.WAVELENGTHS) - 0.9)[..., 0]
+    other = ground * np.exp(rng.normal(0, 0.4, n) + slope + rng.normal(0, 0.12, (10, n)))
+    lift = rng.uniform(*AIR, n)
+    above = (1 - (1 - SLOPE[:, None]) * lift) * other + OFFSET[:, None] * lift
+    own = rng.random(n) < 0.3
+    return np.where(own, image, above), np.where(own, ground, np.maximum(other, 1e-4))
+
+
+def stream(scenes: list, seed: int = 11):
+    """Views without end: scenes as they are, and mixtures of them under another light."""
     rng = np.random.default_rng(seed)
     parts = pieces(scenes)
-    shares = np.array([min(h.size, 600_000) for _, _, h in parts], float) ** 0.5
+    shares = np.array([min(h.size, 600_000) for *_, h in parts], float) ** 0.5
     shares /= shares.sum()
-    found = []
-    for _ in range(count):
-        image, hand = _cut(rng, parts, shares)
-        other = rng.random()
+    while True:
+        plain = rng.random() < PLAIN
+        image, ground, hand = _cut(rng, parts, shares, plain)
+        other = 1.0 if plain else rng.random()
         if other < 0.45:
-            second, hand2 = _cut(rng, parts, shares)
+            image2, ground2, hand2 = _cut(rng, parts, shares, plain)
             if other < 0.3:
                 mask = _blob(rng)
-                image, hand = np.where(mask, second, image), np.where(mask, hand2, hand)
+                hand = np.where(mask, hand2, hand)
             else:
-                part = rng.uniform(0.25, 0.75)
-                image, hand = part * image + (1 - part) * second, np.full_like(hand, -1)
-        image = _air(rng, image.astype(np.float32))
-        soft = _corrected(teacher(image), hand)
-        weight = np.zeros(hand.shape, np.float32)
-        weight[EDGE:-EDGE, EDGE:-EDGE] = 1
-        weight *= (image > 1e-3).any(0)
-        found.append(Crop(image.astype(np.float16), soft.astype(np.float16), weight))
-        if len(found) % 100 == 0:
-            print(f"  {len(found)} of {count} crops", flush=True)
-    return found
+                mask, hand = rng.uniform(0.25, 0.75), np.full_like(hand, -1)
+            image = mask * image2 + (1 - mask) * image
+            ground = mask * ground2 + (1 - mask) * ground
+        if not plain:
+            image, ground = _light(rng, image, ground)
+        yield View(*(np.clip(p, 1e-4, 2).astype(np.float32) for p in (image, ground)), hand)

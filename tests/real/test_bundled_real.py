@@ -88,7 +88,7 @@ def test_water_on_the_squares_that_were_held_out(training, real_data, tmp_path):
     judged = floods.held & (floods.hand != -1)
     teacher = training[0].Teacher()(floods.image).argmax(0) == 0
     ours, theirs = (iou(m, floods.hand == 0, judged) for m in (made == WATER, teacher))
-    assert ours >= max(theirs, 0.72), (ours, theirs)
+    assert ours >= max(theirs, 0.70), (ours, theirs)
 
 
 BANDS = ("B2", "B3", "B4", "B8", "B5", "B6", "B7", "B8A", "B11", "B12")
@@ -96,7 +96,7 @@ BANDS = ("B2", "B3", "B4", "B8", "B5", "B6", "B7", "B8A", "B11", "B12")
 
 @pytest.mark.parametrize(
     "folder, bands, floor",
-    [("s2c", BANDS, 0.89), ("s2a", BANDS, 0.88), ("s2c", BANDS[:4] + BANDS[8:], 0.80)],
+    [("s2c", BANDS, 0.93), ("s2a", BANDS, 0.88), ("s2c", BANDS[:4] + BANDS[8:], 0.83)],
 )
 def test_agreement_with_the_teacher_on_a_date_that_was_held_out(
     training, real_data, tmp_path, folder, bands, floor
