@@ -125,14 +125,19 @@ class AnnotatePanel(Panel):
     # prompting
 
     def _need(self) -> str:
+        """Why prompting cannot begin; where a label goes is asked when the first is accepted."""
         if self.image.currentLayer() is None:
             return tr("Open an image, or load a scene first.")
-        reason = self.target_of_labels.problem()
-        if reason:
-            return reason
+        target = self.target_of_labels
+        return target.problem() if target.RASTER or target.layer is not None else ""
+
+    def _missing(self) -> str:
+        """Why a proposal cannot be written; asks for a label layer where there is none."""
         if self.classes.entry is None:
             return tr("Choose a class scheme, so that there is a class to give.")
-        return ""
+        if not self.target_of_labels.RASTER and self.polygons.layer is None:
+            self.polygons.ask_for_layer()
+        return self.target_of_labels.problem()
 
     def toggle(self) -> None:
         """Start or stop taking prompts from the map."""
@@ -198,17 +203,21 @@ class AnnotatePanel(Panel):
 
     def accept(self) -> bool:
         """Write the proposal that is shown as one feature in one undo step; True when it is."""
-        candidate, entry = self.session.chosen, self.classes.entry
-        if candidate is None or entry is None:
+        candidate = self.session.chosen
+        if candidate is None:
             self.say(tr("Nothing to accept yet; click an object on the map."))
             return False
         try:
+            missing = self._missing()
+            if missing:  # the proposal stays
+                self.say(missing)
+                return False
             self.target_of_labels.accept(candidate)
         except ConcordError as error:
             self.fail(str(error))
             return False
         self.session.taken()
-        self._told = tr("Accepted as {name}.").format(name=entry.name)
+        self._told = tr("Accepted as {name}.").format(name=self.classes.entry.name)
         self.say(self._told)
         return True
 
@@ -239,7 +248,7 @@ class AnnotatePanel(Panel):
                 self.say("")
             self._told = ""
         ready = session.chosen is not None and not session.busy
-        self.accept_button.setEnabled(ready and self.classes.entry is not None)
+        self.accept_button.setEnabled(ready)
         self.drop_button.setEnabled(not session.empty)
         self.all_button.setEnabled(ready and session.alike)
         self.similar_button.setEnabled(bool(session.examples and session.settings))

@@ -35,6 +35,8 @@ class Polygons:
 
     def begin(self) -> None:
         """Before a tool takes the map: colours, the next number, and Ctrl+Z for this layer."""
+        if self.layer is None:  # it is asked for when the first proposal is accepted
+            return
         self._style_if_plain()
         self._panel.session.object = labels.next_object(self.layer)
         self._panel.iface.setActiveLayer(self.layer)

@@ -88,11 +88,14 @@ def test_points_and_boxes_of_one_object_go_together(segment):
     assert makers.iou(makers.drawn(layer)[1], POND) > 0.8
 
 
-def test_three_candidates_are_ranked(segment):
-    layer, _ = segment(makers.points([(1, *MIDDLE, 1)]), CANDIDATES=3)
+@pytest.mark.parametrize("model, alike", [("regions", 0.0), ("concord-prompt", 0.05)])
+def test_three_candidates_are_ranked(segment, model, alike):
+    """By score; of those that the network holds for alike, edges say which comes first."""
+    layer, _ = segment(makers.points([(1, *MIDDLE, 1)]), CANDIDATES=3, MODEL=model)
     rows = [(f["candidate"], f["score"]) for f in layer.getFeatures()]
     assert [rank for rank, _ in rows] == list(range(len(rows))) and 1 <= len(rows) <= 3
-    assert [score for _, score in rows] == sorted((s for _, s in rows), reverse=True)
+    scores = [score for _, score in rows]
+    assert all(a >= b - alike for a, b in zip(scores, scores[1:]))
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".shp"])

@@ -12,7 +12,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QPoint, Qt
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QLabel
+from qgis.PyQt.QtWidgets import QFileDialog, QLabel
 
 from concord.plugin.gui.annotate import AnnotatePanel
 from concord.plugin.gui.prompt_list import Candidate
@@ -72,13 +72,28 @@ def test_empty_panel_says_what_it_needs(open_panel, qgis_new_project):
     assert "Open an image" in need(panel) and not panel.start_button.isEnabled()
 
 
-def test_needs_come_one_after_the_other(open_panel, image, tmp_path):
-    panel = open_panel(AnnotatePanel)
-    assert "label layer" in need(panel)
-    panel.make_label_layer(str(tmp_path / "labels.gpkg"))
-    assert "class scheme" in need(panel)
+def test_a_click_needed_a_label_layer_and_a_class_before_it_showed_anything(
+    open_panel, image, tmp_path, qtbot, monkeypatch
+):
+    panel, asked = open_panel(AnnotatePanel), ["", str(tmp_path / "labels.gpkg")]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (asked.pop(0), ""))
+    panel.classes.schemes.reload("")
+    panel.image.setLayer(image)
+    panel.model.reload("regions")
+    assert need(panel) == "" and panel.labels.currentLayer() is None
+    panel.start_button.click()
+    panel.session.add_point(INSIDE, 1)
+    settle(panel, qtbot)
+    assert panel.session.chosen is not None and panel.accept_button.isEnabled()
+    assert not panel.accept() and "class scheme" in panel.status.text()
     panel.classes.schemes.reload("concord-sample")
-    assert need(panel) == "" and panel.start_button.isEnabled()
+    assert not panel.accept() and "label layer" in panel.status.text(), "the dialog was closed"
+    assert panel.session.chosen is not None, "the proposal waits"
+    assert panel.accept() and not asked
+    (feature,) = panel.labels.currentLayer().getFeatures()
+    assert feature["object"] == 1 and feature["class"] == panel.classes.entry.code
+    qtbot.wait(50)
+    assert panel.prompting and panel.session.object == 2 and panel.session.empty
 
 
 def test_the_bundled_network_answers_the_first_click_without_set_up(panel, qtbot, messages):

@@ -11,7 +11,7 @@ from ..errors import ConcordError
 from ..grid import Grid, Window
 from ..progress import SILENT, Progress
 from ..scene import Scene
-from . import bundled, looks, places
+from . import bundled, looks, parts, places
 from .composite import Composite
 from .places import TILE, Place, place_of
 from .prompts import Prompt
@@ -85,15 +85,17 @@ def answer(
 def _ask(scene, composite, provider, number, prompt, place, previous, shape, mask) -> list:
     encoding, valid = places.encoding_at(scene, composite, provider, place)
     local = prompt.moved(place.window.col, place.window.row, *place.steps)
+    whole = True
     if getattr(provider, "takes_masks", False):
         prior = _prior(scene.grid, place, previous, shape) if mask is None else mask
         local = replace(local, mask=prior)
+        whole = shape is not None  # an old outline may have parts that nobody clicks on
     return [
         Answer(
             number,
             rank,
             candidate.score,
-            candidate.mask & valid,
+            (candidate.mask if whole else parts.pointed_at(candidate.mask, local)) & valid,
             place,
             candidate.logits,
             candidate.stability,
