@@ -6,7 +6,9 @@ training: Mish (Misra, 2019, arXiv 1908.08681) by a shifted and stretched SiLU, 
 computes in one pass and whose four numbers go into the weights around it; the antialiased halving
 by one convolution; and the last layer works before the image is doubled, not after. In front
 stands a small network of each pixel that fills absent bands and takes the air's part of L1C back
-into L2A; it starts as nothing.
+into L2A; it starts as nothing. With every band there, pixels that are brighter in blue than the
+air alone pass it untouched: they may be L1C, and a place left out of the training followed its
+teacher in 93 % of pixels so, in 87 % without.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from torch.nn import functional as F
 
 HALVING = (1.0, 3.0, 3.0, 1.0)  # a triangle over four pixels
 MEAN = 0.269  # of a normalised band; stands for a band that is absent
+AIR_BLUE, AIR_STEP = 0.1, 0.006  # reflectance in blue about which a pixel may be L1C
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,9 @@ class Landcover(nn.Module):
         edge = x[:, 4:8] + (MEAN - x[:, 4:8]) * no_edge
         swir = x[:, 8:] + (MEAN - x[:, 8:]) * no_swir
         x = torch.cat([x[:, :4], edge, swir, no_edge, no_swir], 1)
-        return x + self.fill(x)
+        # The air alone sends up so much blue: what is brighter may be L1C, and stays as it is.
+        dark = torch.sigmoid((AIR_BLUE - reflectance[:, :1]) / AIR_STEP)
+        return x + self.fill(x) * torch.maximum(dark, torch.maximum(no_edge, no_swir))
 
 
 def started(curve: Curve = FAST) -> Landcover:
