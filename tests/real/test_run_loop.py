@@ -70,7 +70,7 @@ def test_the_loop_on_real_data(root, provider, real_data, tmp_path):
     check_project(tmp_path / "out" / "concord.qgz")
     figures = values["figures"]
     assert abs(figures["dynamicworld_water_iou"] - 0.64) < 0.01
-    assert figures["landcover_water_iou"] > 0.72 and figures["buildings_iou"] > 0.44
+    assert figures["landcover_water_iou"] > 0.70 and figures["buildings_iou"] > 0.44
     assert set(figures["chesapeake"]) >= {"auto", "mode", "slic", "felzenszwalb", "watershed"}
     assert figures["chesapeake"]["felzenszwalb"]["accuracy_after"] > 0.87
 
