@@ -5,7 +5,11 @@
 The encoder of concord-prompt learns to tell roofs. Both were trained on the western two thirds of
 fair-uganda; the eastern third judges, and buildings across the line are left out of both parts. A
 class of its own for the rim of a roof lets roofs that touch come apart: the card says
-``parcels``, and polygons grow from the inside of each roof to its rim.
+``parcels``, and polygons grow from the inside of each roof to its rim. The graph answers to the
+picture and to the same upside down, and gives the mean of both.
+
+The weights that are shipped began as an earlier encoder of concord-prompt; trained anew from the
+present one IoU is 0.55 for one answer.
 """
 
 from __future__ import annotations
@@ -164,7 +168,7 @@ def main(target: Path) -> None:
     line, numbers = int(np.argmax(held[0])), numbered(held.shape)
     west = (mosaic[:, :, :line], roofs[:, :line], weight[:, :line])
     east = (mosaic[:, :, line:], roofs[:, line:], weight[:, line:])
-    model = trained(*west, numbers[:, :line])
+    model = roof_net.Twice(trained(*west, numbers[:, :line]))
     figures = {
         "held out, 0.15 m": judged(model, *east),
         "held out, 0.3 m": judged(model, *east, 4),

@@ -39,17 +39,18 @@ GROWN, WHOLE = 0.6, 0.3  # share of the training with small crops; of later batc
 ROUNDS = (0.48, 0.23, 0.16, 0.13)  # how often a target has had 0, 1, 2, 3 answers already
 BOXED = 0.28  # of the targets
 ALSO = 0.25  # weight of what a click may mean besides
-_source = None  # of the loading process
+_source, _seed = None, SEED  # of the loading process
 
 
-def _load() -> None:
-    global _source
+def _load(seed: int) -> None:
+    global _source, _seed
+    _seed = seed
     _source = prompt_batches.Source(prompt_split.training())
 
 
 def _batch(step: int, small: bool) -> tuple:
     """The batch of a step: small crops at first, then larger ones and some as large as a tile."""
-    rng = np.random.default_rng((SEED, step))
+    rng = np.random.default_rng((_seed, step))
     large = LARGE if rng.random() < WHOLE else MIDDLE
     return _source.batch(rng, *(SMALL if small else large))
 
@@ -179,6 +180,7 @@ class Plan:
     Args:
         steps, minutes: the training ends after either, with the rate of learning run down.
         grown: the share of it with small crops. ``frozen``: see `step`.
+        seed: of the crops and prompts; a training that goes on needs one of its own.
     """
 
     steps: int
@@ -186,6 +188,7 @@ class Plan:
     grown: float = GROWN
     peak: float = RATE
     frozen: bool = False
+    seed: int = SEED
 
     def done(self, number: int, minutes: float) -> float:
         """The share that is over."""
@@ -199,7 +202,7 @@ class Plan:
 
 def train(plan: Plan, device: str, fast: bool, start: str = "") -> None:
     """Train from the last checkpoint, else from ``start`` (folder of an ONNX pair), else anew."""
-    torch.manual_seed(SEED)
+    torch.manual_seed(plan.seed)
     nets = torch.nn.ModuleDict({"encoder": prompt_net.Encoder(), "decoder": prompt_net.Decoder()})
     if start:
         prompt_warm.load(nets, start)
@@ -214,7 +217,7 @@ def train(plan: Plan, device: str, fast: bool, start: str = "") -> None:
         optimiser.load_state_dict(state["optimiser"])
         slow, number, spent = state["slow"], state["step"], state["minutes"]
     began, done = time.time() - 60 * spent, plan.done(number, spent)
-    with ProcessPoolExecutor(1, get_context("fork"), _load) as pool:
+    with ProcessPoolExecutor(1, get_context("fork"), _load, (plan.seed,)) as pool:
         waiting = [pool.submit(_batch, number + k, done < plan.grown) for k in range(3)]
         nets.train(not plan.frozen)
         while done < 1:
@@ -222,7 +225,7 @@ def train(plan: Plan, device: str, fast: bool, start: str = "") -> None:
             waiting.append(pool.submit(_batch, number + 3, done < plan.grown))
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate(number, done)
-            rng = np.random.default_rng((SEED, number, 1))
+            rng = np.random.default_rng((plan.seed, number, 1))
             main, error, iou = step(*nets.values(), batch, rng, device, fast, plan.frozen)
             optimiser.zero_grad(set_to_none=True)
             (main + 2.0 * error).backward()
@@ -261,12 +264,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=115)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--start", default="", help="folder of an ONNX pair to train on")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the crops and prompts")
     parser.add_argument("--no-export", action="store_true")
     values = parser.parse_args()
     torch.set_num_threads(values.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     fast = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    plan = Plan(values.steps, values.minutes)
+    plan = Plan(values.steps, values.minutes, seed=values.seed)
     if values.start:  # large crops only, at a lower rate
         plan = replace(plan, grown=0.0, peak=AGAIN, frozen=True)
     train(plan, device, fast, values.start)
