@@ -19,22 +19,24 @@ from .styles import (
     band_names,
     class_entries,
     composites,
-    entries_of_labels,
     image_rank,
     is_class_raster,
     is_imagery,
-    is_label_layer,
     is_vote,
-    style_chips,
     style_classes,
     style_composite,
-    style_labels,
     style_plain_classes,
-    style_prompts,
     style_share,
-    style_vector_proposals,
 )
 from .text import tr
+from .vector_styles import (
+    entries_of_labels,
+    is_label_layer,
+    style_chips,
+    style_labels,
+    style_prompts,
+    style_vector_proposals,
+)
 
 __all__ = [
     "ClassEntry",

@@ -15,7 +15,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
 
-from concord.plugin.bridge import layers, styles
+from concord.plugin.bridge import layers, vector_styles
 from concord.plugin.engine import files, report
 
 
@@ -43,10 +43,10 @@ class Loop:
 
 
 _VECTOR_STYLES = {
-    "proposals": styles.style_vector_proposals,
-    "chips": styles.style_chips,
-    "prompts": styles.style_prompts,
-    "outlines": lambda layer: styles.style_vector_proposals(layer, "score"),
+    "proposals": vector_styles.style_vector_proposals,
+    "chips": vector_styles.style_chips,
+    "prompts": vector_styles.style_prompts,
+    "outlines": lambda layer: vector_styles.style_vector_proposals(layer, "score"),
 }
 
 
