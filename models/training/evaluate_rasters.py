@@ -18,31 +18,20 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import aerial_scenes as aerial  # noqa: E402
+import nets  # noqa: E402
 import numpy as np  # noqa: E402
-import onnxruntime  # noqa: E402
 import s2_scenes as s2  # noqa: E402
 import train_buildings  # noqa: E402
 import train_landcover_aerial  # noqa: E402
 import train_landcover_s2  # noqa: E402
 
 
-class Graph:
-    """A bundled graph that can stand where the trained torch module stood."""
+class Graph(nets.Graph):
+    """A bundled graph with its card."""
 
     def __init__(self, name: str, threads: int = 1):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
         self.path = ROOT / "models" / f"{name}.onnx"
-        self.session = onnxruntime.InferenceSession(
-            str(self.path), options, providers=["CPUExecutionProvider"]
-        )
-        self.inputs = [(i.name, i.shape[1]) for i in self.session.get_inputs()]
-
-    def __call__(self, *planes):
-        import torch
-
-        feed = {n: np.ascontiguousarray(p) for (n, _), p in zip(self.inputs, planes)}
-        return torch.from_numpy(self.session.run(None, feed)[0])
+        super().__init__(str(self.path), threads)
 
     @property
     def card(self) -> dict:

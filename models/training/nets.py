@@ -213,6 +213,25 @@ def export(net: nn.Module, inputs: dict, output: str):
     return model
 
 
+class Graph:
+    """An ONNX graph, as bytes or a path, that can stand where the trained torch module stood."""
+
+    def __init__(self, content, threads: int = 1):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        self.session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"]
+        )
+        self.inputs = [(i.name, i.shape[1]) for i in self.session.get_inputs()]
+
+    def __call__(self, *planes):
+        feed = {n: np.ascontiguousarray(p) for (n, _), p in zip(self.inputs, planes)}
+        return torch.from_numpy(self.session.run(None, feed)[0])
+
+
 def halved(model):
     """The graph with large weights as float16; onnxruntime widens them once, at opening."""
     from onnx import TensorProto, helper, numpy_helper

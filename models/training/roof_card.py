@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import model_card
+import nets
 import raster_cards
 
 ROOFS_CREDIT = (
@@ -62,6 +63,5 @@ def save_buildings(model, figures: dict, target) -> None:
         "held_out": raster_cards.rounded(figures),
     }
     said = about_buildings(figures)
-    raster_cards.write(
-        model, "concord-buildings", said, inputs, ROOF_CLASSES, hyper, target, half=True
-    )
+    graph = nets.halved(nets.export(model, {"rgb": 3}, raster_cards.OUTPUT))
+    raster_cards.write(model, "concord-buildings", said, inputs, ROOF_CLASSES, hyper, target, graph)

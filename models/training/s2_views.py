@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import s2_net
 import s2_scenes as s2
 from scipy import ndimage
 
-# L1C = SLOPE * L2A + OFFSET, fitted on the only pair of one date (ssl4eo-s12, 2020-06-04).
-SLOPE = np.array([0.59, 0.64, 0.74, 0.78, 0.69, 0.75, 0.81, 0.86, 0.87, 0.76], np.float32)
-OFFSET = np.array([80, 56, 37, 37, 32, 42, 44, 39, 7, 2], np.float32) / 1e3
+SLOPE, OFFSET = (np.array(c, np.float32) for c in (s2_net.SLOPE, s2_net.OFFSET))
 AIR = (0.85, 1.1)  # how thick the air may be
 HAZE = np.array([1.0, 0.75, 0.5, 0.3, 0.45, 0.4, 0.35, 0.25, 0.1, 0.05], np.float32)
 SIDE = 96  # pixels of a view
