@@ -42,7 +42,21 @@ def quantised(graph, images: list, parts: tuple):
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={"CalibPercentile": PERCENTILE},
         )  # fmt: skip
-        return onnx.load(after)
+        made = onnx.load(after)
+    _plain(made, graph.ir_version)
+    return made
+
+
+def _plain(made, version: int) -> None:
+    """Name only the operator sets that are used: onnxruntime names all it knows, even newer ones
+    than what others can read or put a classifier behind.
+    """
+    used = {node.domain for node in made.graph.node} | {""}
+    kept = [entry for entry in made.opset_import if entry.domain in used]
+    del made.opset_import[:]
+    made.opset_import.extend(kept)
+    made.ir_version = version
+    onnx.checker.check_model(made, full_check=True)
 
 
 def _chosen(graph, parts: tuple) -> list:

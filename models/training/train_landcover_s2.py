@@ -43,7 +43,7 @@ BATCH = 6
 LAST = ("net.third", "net.offset", "net.head"), 110, 2e-4
 FIRST = ("fill",), 130, 4e-4
 # In 8 bits: a third faster. The first block and the end of the third lose more than the rest.
-LIGHT = "/net/second/", *(f"/net/third/{n}" for n in ("mix.", "near.0", "near.1"))
+LIGHT = "/net/second/", *(f"/net/third/{n}" for n in ("mix.", "near.0", "near.1", "short"))
 CALIBRATION = 60  # views
 
 
