@@ -1,8 +1,11 @@
 """Export a checkpoint of concord-prompt as an ONNX pair in the `segment-anything` contract.
 
-    python models/training/prompt_export.py [CHECKPOINT.pt] [FOLDER]
+    python models/training/prompt_export.py [CHECKPOINT.pt] [FOLDER] [START]
 
-Default: .build/prompt/last.pt to models/concord-prompt/. Batch normalisation is folded into the
+Default: .build/prompt/last.pt to models/concord-prompt/. With START, the folder of the pair that
+the training began with, the weights are the mean of both (Wortsman et al., 2022, Robust
+fine-tuning of zero-shot models, arXiv 2109.01903): what a training on gains stays, and less of
+what was known before is lost. Batch normalisation is folded into the
 convolutions; the encoder's weights are stored as float16 and widened when the file is opened.
 """
 
@@ -17,6 +20,7 @@ from pathlib import Path
 import nets
 import prompt_card
 import prompt_net
+import prompt_warm
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -43,6 +47,15 @@ def load(checkpoint: Path) -> tuple:
     nets.load_state_dict(state["slow"])
     nets.eval()
     return tuple(_folded(copy.deepcopy(nets[name])) for name in ("encoder", "decoder"))
+
+
+def halfway(encoder: nn.Module, decoder: nn.Module, start: Path) -> None:
+    """Bring both networks, folded, half of the way back to the pair in ``start``."""
+    before = nn.ModuleDict({"encoder": prompt_net.Encoder(), "decoder": prompt_net.Decoder()})
+    prompt_warm.load(before, start)
+    for name, net in (("encoder", encoder), ("decoder", decoder)):
+        old = _folded(before[name].eval()).state_dict()
+        net.load_state_dict({k: (v + old[k]) / 2 for k, v in net.state_dict().items()})
 
 
 def _folded(net: nn.Module) -> nn.Module:
@@ -139,6 +152,8 @@ def main(arguments: list | None = None) -> None:
     checkpoint = Path(arguments[0]) if arguments else ROOT / ".build" / "prompt" / "last.pt"
     folder = Path(arguments[1]) if len(arguments) > 1 else TARGET
     encoder, decoder = load(checkpoint)
+    if len(arguments) > 2:
+        halfway(encoder, decoder, Path(arguments[2]))
     written = export(encoder, decoder, folder, {"concord:prompt": json.dumps(CARD)})
     prompt_card.write(folder)
     print(", ".join(f"{len(content) / 1e6:.2f} MB" for content in written))

@@ -7,12 +7,14 @@ anew), then the ONNX pair to models/concord-prompt/. It ends after so many steps
 whatever comes first, and runs the rate of learning down towards that end: a slow machine gets a
 model that has seen less. One core does 220 small or 50 to 85 large crops' steps a minute, a GPU far
 more. Seeds are fixed; where the minutes end it, the bytes depend on the machine.
-``--start`` trains a pair on. The weights that are shipped came about in two trainings: 23,000 steps
-whose recipe grew on the way (the box's strips, larger zooms and more boxes before step 3700,
-collages and patched roofs at 6000, ponds without bright ground at 10000, like neighbours at 15800;
-started again from its checkpoint some seventeen times), then 4,400 from that pair on, with crops
-as large as a tile, the waters, the regions that last through all dates and what a click may mean
-besides. A new training gives a comparable model, not these bytes.
+``--start`` trains a pair on, with a ``--seed`` of its own, and writes the mean of what was before
+and after. The weights that are shipped came about in three trainings: 23,000 steps whose recipe
+grew on the way (the box's strips, larger zooms and more boxes before step 3700, collages and
+patched roofs at 6000, ponds without bright ground at 10000, like neighbours at 15800; started
+again from its checkpoint some seventeen times), then 4,400 from that pair on, with crops as large
+as a tile, the waters, the regions that last through all dates and what a click may mean besides,
+then 4,447 more with the seed 20261129 and the mean of before and after. A new training gives a
+comparable model, not these bytes.
 """
 
 from __future__ import annotations
@@ -277,7 +279,8 @@ def main() -> None:
     if not values.no_export:
         import prompt_export
 
-        prompt_export.main()
+        start = [values.start] if values.start else []
+        prompt_export.main([str(OUT / "last.pt"), str(prompt_export.TARGET), *start])
 
 
 if __name__ == "__main__":
