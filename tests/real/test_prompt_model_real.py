@@ -1,7 +1,7 @@
 """A floor under the bundled promptable model on real objects that it was not trained on.
 
 The whole held-out table is printed by models/training/evaluate_prompt.py; these are few objects of
-it: every fourth building of fair-uganda's eastern third and every third pond of one held-out date.
+it: every fourth building of fair-uganda's eastern third and the ponds of one held-out date.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.real import annotator
 EAST, POND_EAST = 2048, 622  # columns from which nothing was trained on
 POND_IMAGE = "m_4709963_se_14_1_20200831.tif"
 # Mean IoU after 1, 3 and 5 clicks; a little below what was measured (0.67, 0.79, 0.89 and
-# 0.76, 0.88, 0.91).
+# 0.76, 0.89, 0.92). Of six ponds one alone moved the first figure by 0.05.
 LEAST = {"buildings": (0.62, 0.75, 0.85), "ponds": (0.71, 0.84, 0.87)}
 
 
@@ -35,7 +35,7 @@ def held_out(real_data, mosaic, what: str) -> tuple:
         return mosaic, (), [thing for thing in found if thing.col >= EAST][::4]
     path = str(real_data / "naip-nd" / POND_IMAGE)
     found = [thing for thing in annotator.ponds(path) if thing.col >= POND_EAST]
-    return path, ("nir", "red", "green"), found[::3]
+    return path, ("nir", "red", "green"), found
 
 
 @pytest.mark.parametrize("what", ["buildings", "ponds"])
