@@ -7,6 +7,7 @@ as the pair does, and each channel can be trained at its own scale.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nets as common
@@ -32,6 +33,21 @@ def load(nets: nn.ModuleDict, folder: str | Path) -> None:
     images, told = _example()
     with torch.no_grad(), common.renormalised(nets):
         nets["decoder"](nets["encoder"](images).repeat_interleave(len(told[0]), 0), *told)
+
+
+def begun(start: str | Path, folder: Path) -> Path:
+    """A copy of the pair in ``start``, kept with the checkpoints in ``folder``.
+
+    The export overwrites the bundled pair, and asked for again it must not average it twice.
+    """
+    kept, partial = folder / "start", folder / "start.part"
+    if not kept.exists():
+        if (folder / "last.pt").exists():
+            raise SystemExit(f"{folder} holds a training that began otherwise; remove the folder.")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(start, partial)
+        partial.rename(kept)
+    return kept
 
 
 def _stored(path: Path, name: str) -> dict:

@@ -139,7 +139,7 @@ class Net(nn.Module):
 class Landcover(nn.Module):
     """Three inputs of reflectance to logits; Dynamic World's normalisation is inside.
 
-    An input of zeros is absent: its planes become the mean, and two more planes say so.
+    An input of zeros is absent: its planes are calculated from the others.
     """
 
     hidden = 32, 16

@@ -205,13 +205,13 @@ class Plan:
 def train(plan: Plan, device: str, fast: bool, start: str = "") -> None:
     """Train from the last checkpoint, else from ``start`` (folder of an ONNX pair), else anew."""
     torch.manual_seed(plan.seed)
+    OUT.mkdir(parents=True, exist_ok=True)
     nets = torch.nn.ModuleDict({"encoder": prompt_net.Encoder(), "decoder": prompt_net.Decoder()})
     if start:
-        prompt_warm.load(nets, start)
+        prompt_warm.load(nets, prompt_warm.begun(start, OUT))
     nets.to(device, memory_format=torch.channels_last)
     slow = {key: value.detach().clone() for key, value in nets.state_dict().items()}
     optimiser = torch.optim.AdamW(nets.parameters(), RATE, weight_decay=0.02)
-    OUT.mkdir(parents=True, exist_ok=True)
     kept, number, spent, notes = OUT / "last.pt", 0, 0.0, []
     if kept.exists():
         state = torch.load(kept, map_location=device, weights_only=True)
@@ -279,7 +279,7 @@ def main() -> None:
     if not values.no_export:
         import prompt_export
 
-        start = [values.start] if values.start else []
+        start = [str(OUT / "start")] if values.start else []
         prompt_export.main([str(OUT / "last.pt"), str(prompt_export.TARGET), *start])
 
 
