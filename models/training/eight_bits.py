@@ -12,17 +12,16 @@ from pathlib import Path
 
 import onnx
 
-PERCENTILE = 99.9  # of what a plane holds; what lies beyond is cut
-BESIDE = ("Sigmoid", "Mul", "Add")  # taken too where all they read is in 8 bits
 
-
-def quantised(graph, images: list, parts: tuple):
-    """The graph with some convolutions in 8 bits, calibrated on what they see of images.
+def quantised(graph, shown: list, parts: tuple, percentile: float, beside: tuple = ()):
+    """The graph with some convolutions in 8 bits, calibrated on what they answer to examples.
 
     Args:
         graph: `onnx.ModelProto`.
-        images: [{input: array}].
+        shown: [{input: array}].
         parts: beginnings of the names of convolutions, "/net/second/" and the like.
+        percentile: of what a layer answers; what lies beyond is cut.
+        beside: types of operations that are taken too where all they read is in 8 bits.
 
     Raises:
         ValueError: a part names no convolution.
@@ -32,19 +31,54 @@ def quantised(graph, images: list, parts: tuple):
 
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         before, ready, after = (str(Path(folder) / name) for name in ("a.onnx", "b.onnx", "c.onnx"))
-        onnx.save(graph, before)
-        quant_pre_process(before, ready, skip_symbolic_shape=True)
+        onnx.save(_unshared(graph), before)
+        # Not its optimisation: that takes the names of the weights away.
+        quant_pre_process(before, ready, skip_optimization=True, skip_symbolic_shape=True)
         quantize_static(
-            ready, after, _Shown(images), quant_format=QuantFormat.QDQ, per_channel=True,
-            reduce_range=True, op_types_to_quantize=["Conv", *BESIDE],
-            nodes_to_quantize=_chosen(onnx.load(ready).graph, parts),
+            ready, after, _Shown(shown), quant_format=QuantFormat.QDQ, per_channel=True,
+            reduce_range=True, op_types_to_quantize=["Conv", *beside],
+            nodes_to_quantize=_chosen(graph.graph, parts, beside),
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.Percentile,
-            extra_options={"CalibPercentile": PERCENTILE},
+            extra_options={"CalibPercentile": percentile},
         )  # fmt: skip
         made = onnx.load(after)
+    _share(made.graph)
     _plain(made, graph.ir_version)
     return made
+
+
+def _unshared(graph):
+    """A copy in which every layer has weights of its own; torch writes equal ones once, and
+    onnxruntime takes no layer into 8 bits whose bias comes through an Identity.
+    """
+    made = onnx.ModelProto()
+    made.CopyFrom(graph)
+    stored = {tensor.name: tensor for tensor in graph.graph.initializer}
+    for node in graph.graph.node:
+        if node.op_type == "Identity" and node.input[0] in stored:
+            own = made.graph.initializer.add()
+            own.CopyFrom(stored[node.input[0]])
+            own.name = node.output[0]
+            made.graph.node.remove(node)
+    return made
+
+
+def _share(graph) -> None:
+    """Keep equal tensors once."""
+    first, instead = {}, {}
+    for tensor in list(graph.initializer):
+        plain = onnx.TensorProto()
+        plain.CopyFrom(tensor)
+        plain.ClearField("name")
+        content = plain.SerializeToString()
+        if content in first:
+            instead[tensor.name] = first[content]
+            graph.initializer.remove(tensor)
+        else:
+            first[content] = tensor.name
+    for node in graph.node:
+        node.input[:] = [instead.get(name, name) for name in node.input]
 
 
 def _plain(made, version: int) -> None:
@@ -59,7 +93,7 @@ def _plain(made, version: int) -> None:
     onnx.checker.check_model(made, full_check=True)
 
 
-def _chosen(graph, parts: tuple) -> list:
+def _chosen(graph, parts: tuple, beside: tuple) -> list:
     """Names of the convolutions of the parts and of what works on their answers alone."""
     for part in parts:
         if not any(n.op_type == "Conv" and n.name.startswith(part) for n in graph.node):
@@ -67,7 +101,7 @@ def _chosen(graph, parts: tuple) -> list:
     names, made = [], set()
     for node in graph.node:  # in the order of computing
         own = node.op_type == "Conv" and node.name.startswith(parts)
-        if own or (node.op_type in BESIDE and made.issuperset(node.input)):
+        if own or (node.op_type in beside and made.issuperset(node.input)):
             names.append(node.name)
             made.update(node.output)
     return names
@@ -76,8 +110,8 @@ def _chosen(graph, parts: tuple) -> list:
 class _Shown:
     """A CalibrationDataReader, which onnxruntime asks until nothing comes."""
 
-    def __init__(self, images: list):
-        self._left = iter(images)
+    def __init__(self, shown: list):
+        self._left = iter(shown)
 
     def get_next(self):
         return next(self._left, None)

@@ -186,23 +186,26 @@ def halo(model: nn.Module, inputs: dict, size: int = 256) -> int:
     return found
 
 
-def export(net: nn.Module, inputs: dict, output: str):
+def export(net: nn.Module, inputs: dict, output: str, constants: dict | None = None):
     """The ONNX graph of ``net``, any height and width.
 
     Args:
         inputs: {name: planes} in the order of the net's arguments.
+        constants: {name: number} of the arguments behind them; see `with_defaults`.
     """
     import onnx
 
     net = net.eval().cpu().to(memory_format=torch.contiguous_format)
+    constants = constants or {}
     example = tuple(torch.rand(1, planes, 64, 64) for planes in inputs.values())
+    example += tuple(torch.tensor([number]) for number in constants.values())
     free = {0: "batch", 2: "height", 3: "width"}
     stream = io.BytesIO()
     torch.onnx.export(
         net,
         example,
         stream,
-        input_names=list(inputs),
+        input_names=[*inputs, *constants],
         output_names=[output],
         dynamic_axes={name: free for name in (*inputs, output)},
         opset_version=OPSET,
@@ -213,18 +216,31 @@ def export(net: nn.Module, inputs: dict, output: str):
     return model
 
 
+def opened(content, threads: int = 1):
+    """An onnxruntime session on the CPU; ``content`` is bytes or a path."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def with_defaults(model, constants: dict):
+    """The graph whose inputs of one number, {name: number}, need not be given."""
+    from onnx import numpy_helper
+
+    for name, number in constants.items():
+        value = numpy_helper.from_array(np.array([number], np.float32), name)
+        model.graph.initializer.append(value)
+    return model
+
+
 class Graph:
     """An ONNX graph, as bytes or a path, that can stand where the trained torch module stood."""
 
     def __init__(self, content, threads: int = 1):
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        self.session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
-        )
+        self.session = opened(content, threads)
         self.inputs = [(i.name, i.shape[1]) for i in self.session.get_inputs()]
 
     def __call__(self, *planes):
@@ -246,6 +262,23 @@ def halved(model):
     for cast in reversed(casts):
         model.graph.node.insert(0, cast)
     return model
+
+
+def weights(graph) -> dict:
+    """{name: float32 array} of a graph's weights, whether they are stored in 32, 16 or 8 bits."""
+    from onnx import numpy_helper
+
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    found = {}
+    for name, values in tensors.items():
+        kept = name.removesuffix("_half").removesuffix("_quantized")
+        # onnxruntime names the scale of a bias in another way than that of a weight.
+        scale = next((tensors[n] for n in (f"{name}_scale", f"{kept}_scale") if n in tensors), None)
+        values = values.astype(np.float32)
+        if name.endswith("_quantized"):
+            values = values * scale.reshape(-1, *[1] * (values.ndim - 1))
+        found[kept] = values
+    return found
 
 
 def parameters(net: nn.Module) -> int:

@@ -6,7 +6,8 @@ Default: .build/prompt/last.pt to models/concord-prompt/. With START, the folder
 the training began with, the weights are the mean of both (Wortsman et al., 2022, Robust
 fine-tuning of zero-shot models, arXiv 2109.01903): what a training on gains stays, and less of
 what was known before is lost. Batch normalisation is folded into the
-convolutions; the encoder's weights are stored as float16 and widened when the file is opened.
+convolutions, most of which work in 8 bits (prompt_eight.py, calibrated on the training scenes);
+other weights are stored as float16 and widened when the file is opened.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import nets
 import prompt_card
+import prompt_eight
 import prompt_net
 import prompt_warm
 import torch
@@ -32,7 +34,7 @@ CARD = {
     "size": SIDE,
     "resize": "longest",
     "scale": 1.0,
-    "closer": 0.06,
+    "closer": 0.1,
     "doubt": 0.7,
     "edges": 0.4,
     "mean": [prompt_net.MEAN] * 3,
@@ -118,8 +120,7 @@ def export(encoder: nn.Module, decoder: nn.Module, folder: Path, texts: dict) ->
         {"point_coords": {1: "points"}, "point_labels": {1: "points"},
          "masks": {2: "rows", 3: "cols"}},
     )  # fmt: skip
-    nets.halved(first)
-    nets.halved(second)
+    first, second = map(nets.halved, prompt_eight.pair(first, second))
     for key, value in texts.items():
         entry = first.metadata_props.add()
         entry.key, entry.value = key, value

@@ -53,20 +53,15 @@ def begun(start: str | Path, folder: Path) -> Path:
 def _stored(path: Path, name: str) -> dict:
     """{name in the network: float32 array} of a file's weights."""
     import onnx
-    from onnx import numpy_helper
 
-    graph, found = onnx.load(str(path)).graph, {}
-    products = [node for node in graph.node if node.op_type == "MatMul"]
-    stored = {}
-    for tensor in graph.initializer:
-        values = numpy_helper.to_array(tensor).astype(np.float32)
-        stored[tensor.name.removesuffix("_half")] = values
-    for key, values in stored.items():
-        found[key.removeprefix(f"{name}.")] = values
+    graph = onnx.load(str(path)).graph
+    values = common.weights(graph)
+    found = {key.removeprefix(f"{name}."): value for key, value in values.items()}
     # The last linear layers work on a row for each mask: products of nameless, turned weights.
-    turned = [stored[n.input[1]].T for n in products if n.input[1] in stored]
-    for key, values in zip(("rate.0.weight", "rate.2.weight"), turned):
-        found[key] = values
+    second = [n.input[1] for n in graph.node if n.op_type in ("MatMul", "Gemm")]
+    turned = [values[given].T for given in second if given.startswith("onnx::")]
+    for key, value in zip(("rate.0.weight", "rate.2.weight"), turned):
+        found[key] = value
     return found
 
 

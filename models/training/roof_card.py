@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import model_card
-import nets
 import raster_cards
 
 ROOFS_CREDIT = (
@@ -44,14 +43,14 @@ def about_buildings(figures: dict) -> dict:
         ),
         "attribution": ROOFS_CREDIT,
         "gsd": 0.15,
-        "mlm:architecture": "Residual network with top-down path",
+        "mlm:architecture": "Residual network with top-down path, mostly in 8 bits",
         "mlm:pretrained": True,
         "mlm:pretrained_source": "concord-prompt, encoder",
         "bands": [model_card.band(n, w, "DN") for n, w in raster_cards.AERIAL_BANDS[:3]],
     }
 
 
-def save_buildings(model, figures: dict, target) -> None:
+def save_buildings(model, graph, figures: dict, target) -> None:
     about = "8 bit picture; the card's scaling brings it to 0-1."
     inputs = [raster_cards.taken("rgb", ["red", "green", "blue"], about, raster_cards.EIGHT_BIT)]
     hyper = {
@@ -63,5 +62,4 @@ def save_buildings(model, figures: dict, target) -> None:
         "held_out": raster_cards.rounded(figures),
     }
     said = about_buildings(figures)
-    graph = nets.halved(nets.export(model, {"rgb": 3}, raster_cards.OUTPUT))
     raster_cards.write(model, "concord-buildings", said, inputs, ROOF_CLASSES, hyper, target, graph)

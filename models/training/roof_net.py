@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import nets
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -131,17 +130,15 @@ def started(planes, path: Path = START) -> Net:
         ValueError: when the encoder has not every layer that is wanted.
     """
     import onnx
-    from onnx import numpy_helper
 
     net = Net()
     own = net.state_dict()
     known = {name for name, part in net.named_modules() if isinstance(part, nn.Conv2d)}
     known = {name for name in known if name.split(".")[0] in ("stages", "mix", "smooth")}
     wanted = {f"{name}.{part}" for name in known for part in ("weight", "bias")}
-    for tensor in onnx.load(str(path)).graph.initializer:
-        name = tensor.name.removesuffix("_half")
-        if name in wanted and own[name].shape == tuple(tensor.dims):
-            own[name] = torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+    for name, values in nets.weights(onnx.load(str(path)).graph).items():
+        if name in wanted and own[name].shape == values.shape:
+            own[name] = torch.from_numpy(values)
             wanted.discard(name)
     if wanted:
         raise ValueError(f"{path} is another encoder: it lacks {sorted(wanted)[0]}.")

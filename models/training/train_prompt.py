@@ -30,6 +30,7 @@ import numpy as np
 import prompt_batches
 import prompt_net
 import prompt_split
+import prompt_user
 import prompt_warm
 import torch
 import torch.nn.functional as F
@@ -38,8 +39,6 @@ OUT = prompt_split.ROOT / ".build" / "prompt"
 SEED, RATE, AGAIN, WARM, DECAY = 20261120, 2e-3, 3e-4, 100, 0.998
 SMALL, MIDDLE, LARGE = (4, 6, 160), (4, 6, 256), (1, 8, 512)  # crops, targets of each, pixels
 GROWN, WHOLE = 0.6, 0.3  # share of the training with small crops; of later batches that are large
-ROUNDS = (0.48, 0.23, 0.16, 0.13)  # how often a target has had 0, 1, 2, 3 answers already
-BOXED = 0.28  # of the targets
 ALSO = 0.25  # weight of what a click may mean besides
 _source, _seed = None, SEED  # of the loading process
 
@@ -55,60 +54,6 @@ def _batch(step: int, small: bool) -> tuple:
     rng = np.random.default_rng((_seed, step))
     large = LARGE if rng.random() < WHOLE else MIDDLE
     return _source.batch(rng, *(SMALL if small else large))
-
-
-class Prompts:
-    """The prompts of one batch: points or a box, then corrections, with the last answer."""
-
-    def __init__(self, points, boxes, masks, rng, device):
-        count = len(points)
-        self.rng, self.device = rng, device
-        self.truth = masks.reshape(count, *masks.shape[2:])
-        self.half = self.truth[:, ::2, ::2]
-        room = 2 + 1 + len(ROUNDS)
-        self.coords = np.zeros((count, room, 2), np.float32)
-        self.labels = np.full((count, room), -1, np.float32)
-        boxed = rng.random(count) < BOXED
-        self.coords[~boxed, 2], self.labels[~boxed, 2] = points[~boxed], 1
-        self.coords[boxed, :2] = boxes[boxed].reshape(-1, 2, 2)
-        self.labels[boxed, :2] = (2, 3)
-        self.rounds = rng.choice(len(ROUNDS), count, p=ROUNDS)
-        side = masks.shape[-1] // 2
-        self.mask = torch.zeros(count, 1, side, side, device=device)
-        self.has = torch.zeros(count, device=device)
-        self._outlines()
-
-    def _outlines(self) -> None:
-        """Some targets start from an old outline that is somewhat wrong, with a correction."""
-        for k in np.flatnonzero(self.rng.random(len(self.half)) < 0.05):
-            shift = tuple(int(v) for v in self.rng.integers(-5, 6, 2))
-            old = np.roll(self.half[k], shift, (0, 1))
-            self.labels[k] = -1
-            self.correct(k, 2, old)
-            self.mask[k, 0] = torch.from_numpy(np.where(old, 8.0, -8.0).astype(np.float32))
-            self.has[k] = 1
-
-    def correct(self, k: int, slot: int, found: np.ndarray) -> None:
-        x, y, label = prompt_batches.correction(found, self.half[k], self.rng)
-        if label >= 0:
-            self.coords[k, slot] = (2 * x + 0.5, 2 * y + 0.5)
-            self.labels[k, slot] = label
-
-    def tensors(self, chosen) -> tuple:
-        return (
-            torch.from_numpy(self.coords[chosen]).to(self.device),
-            torch.from_numpy(self.labels[chosen]).to(self.device),
-            self.mask[chosen],
-            self.has[chosen],
-        )
-
-    def answered(self, chosen: np.ndarray, logits, scores, number: int) -> None:
-        """Keep the best masks as mask prompts and click on their largest errors."""
-        best = logits[torch.arange(len(chosen)), scores.argmax(1)].float()
-        kept = self.rng.random(len(chosen)) > 0.08
-        for i, k in enumerate(chosen):
-            self.correct(k, 3 + number, (best[i] > 0).cpu().numpy())
-            self.mask[k, 0], self.has[k] = best[i] * float(kept[i]), float(kept[i])
 
 
 def unlike(logits, goal):
@@ -150,7 +95,7 @@ def step(encoder, decoder, batch, rng, device, fast: bool, frozen: bool) -> tupl
     ``frozen`` keeps the means and spreads of batch normalisation as they are.
     """
     pictures, masks, points, boxes, others = batch
-    prompts = Prompts(points, boxes, masks, rng, device)
+    prompts = prompt_user.Prompts(points, boxes, masks, rng, device)
     images = torch.from_numpy(pictures).to(device).float()
     images = ((images - prompt_net.MEAN) / prompt_net.STD).to(memory_format=torch.channels_last)
     crop = np.repeat(np.arange(len(pictures)), masks.shape[1])
@@ -158,7 +103,7 @@ def step(encoder, decoder, batch, rng, device, fast: bool, frozen: bool) -> tupl
         embedding = encoder(images)
         decoder.eval()
         with torch.no_grad():
-            for number in range(len(ROUNDS) - 1):
+            for number in range(len(prompt_user.ROUNDS) - 1):
                 chosen = np.flatnonzero(prompts.rounds > number)
                 if not chosen.size:
                     break
