@@ -11,6 +11,7 @@ from pathlib import Path
 import aerial_scenes as aerial
 import model_card
 import nets
+import s2_net
 import s2_scenes as s2
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,12 +163,12 @@ def about_landcover_s2(figures: dict) -> str:
         f"sen1floods-es: IoU {flood['water IoU']:.3f}, the teacher's "
         f"{flood['water IoU, teacher']:.3f}; with the whole place left out "
         f"{unseen['water IoU']:.3f}, the teacher's {unseen['water IoU, teacher']:.3f}. "
-        "Whether an image is L1C or L2A is read from its blue, tile by tile; L2A gets the air back "
-        "by a line a band, fitted on the date of ssl4eo-s12 that is held out, the only pair of "
-        "both levels. For L2A the teacher was asked about the L1C image: the real one "
-        "(ssl4eo-s12), or one calculated by that very line (majortom-199U), so that figure does "
-        "not tell how other air errs (air 15 % thinner changes 16 % of the teacher's own answers "
-        "there). Water follows a hand label of one place in Spain, so it is not quite the "
+        "Whether an image is L1C or L2A can be told (input level: 0 or 1); untold it is read from "
+        "its blue, tile by tile. L2A gets the air back by a line a band, fitted on the date of "
+        "ssl4eo-s12 that is held out, the only pair of both levels. For L2A the teacher "
+        "was asked about the L1C image: the real one (ssl4eo-s12), or one calculated by that very "
+        "line (majortom-199U), so that figure does not tell how other air errs (air 15 % thinner "
+        "changes 16 % of the teacher's own answers there). Water follows a hand label of one place in Spain, so it is not quite the "
         "teacher's. Trained on a few scenes from Spain, India, Vietnam, Slovenia and coasts; it "
         "copies the teacher's mistakes. "
         "Clouds are called snow or built: mask them first. Not for area "
@@ -202,6 +203,19 @@ def save_landcover_s2(model, graph, figures: dict, target) -> None:
         "taxonomy": "dynamicworld",
         "training_sensors": ["sentinel-2-l1c", "sentinel-2-l2a"],
         "value_range": ranges,
+        "levels": {
+            "input": "level",
+            "numbers": {"L1C": 0, "L2A": 1},
+            "unknown": s2_net.UNKNOWN,
+            "sensors": {"sentinel-2-l1c": "L1C", "sentinel-2-l2a": "L2A"},
+            "air": {
+                "weights": {"blue": 1.0, "red": -s2_net.OF_RED},
+                "least": s2_net.AIR,
+                "with": "L1C",
+                "without": "L2A",
+                "shares": [s2_net.FEW, s2_net.ENOUGH],
+            },
+        },
         "inputs": {
             "rededge": {"unit": "reflectance", "optional": True, "value_range": ranges},
             "swir": {"unit": "reflectance", "optional": True, "value_range": ranges[:2]},

@@ -30,6 +30,7 @@ OFFSET = (0.080, 0.056, 0.037, 0.037, 0.032, 0.042, 0.044, 0.039, 0.007, 0.002)
 # 95 % of each L1C scene of s2_scenes at least 0.056, on half of each clear L2A scene at most 0.045.
 AIR, AIR_STEP, OF_RED = 0.05, 0.0015, 0.4
 FEW, ENOUGH = 0.35, 0.55  # share of the pixels without air: L1C below, L2A above
+UNKNOWN = -1.0  # instead of the level: it is read from the image
 # (absent bands, bands they are calculated from): red edge with and without SWIR, SWIR likewise.
 VISIBLE, EDGE, SWIR = (0, 1, 2, 3), (4, 5, 6, 7), (8, 9)
 LINES = (EDGE, VISIBLE + SWIR), (EDGE, VISIBLE), (SWIR, VISIBLE + EDGE), (SWIR, VISIBLE)
@@ -199,6 +200,20 @@ class Landcover(nn.Module):
         rows = torch.cat(rows).float()
         self.line.weight.copy_(rows[:, :10, None, None])
         self.line.bias.copy_(rows[:, 10])
+
+
+class Told(nn.Module):
+    """The network as it is exported: a number says L1C (0) or L2A (1), or UNKNOWN, that every
+    tile's colours shall tell."""
+
+    def __init__(self, landcover: Landcover):
+        super().__init__()
+        self.landcover = landcover
+
+    def forward(self, reflectance, rededge, swir, level):
+        seen = airless(reflectance)
+        ground = torch.where(level < 0, seen, level.reshape(1, 1, 1, 1).expand_as(seen))
+        return self.landcover(reflectance, rededge, swir, ground)
 
 
 @torch.no_grad()

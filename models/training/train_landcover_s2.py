@@ -43,8 +43,12 @@ BATCH = 6
 LAST = ("net.third", "net.offset", "net.head"), 110, 2e-4
 FIRST = ("fill",), 130, 4e-4
 # In 8 bits: a quarter faster. The first block and the end of the third lose more than the rest.
-LIGHT = "/net/second/", *(f"/net/third/{n}" for n in ("mix.", "near.0", "near.1", "short"))
-CALIBRATION = 60  # views
+LIGHT = (
+    "/landcover/net/second/",
+    *(f"/landcover/net/third/{n}" for n in ("mix.", "near.0", "near.1", "short")),
+)
+CALIBRATION, PERCENTILE = 60, 99.9  # views, and how much of what a layer answers is kept
+BESIDE = ("Sigmoid", "Mul", "Add")  # the curve and the ways round
 
 
 def absent(draw) -> tuple:
@@ -196,7 +200,11 @@ def lighter(model, scenes: list):
     views = s2_views.stream(scenes, 14)
     shown = [split(next(views).image[None]) for _ in range(CALIBRATION)]
     images = [dict(zip(INPUTS, map(np.ascontiguousarray, planes))) for planes in shown]
-    return eight_bits.quantised(nets.export(model, INPUTS, raster_cards.OUTPUT), images, LIGHT)
+    told = {"level": s2_net.UNKNOWN}
+    graph = nets.export(s2_net.Told(model), INPUTS, raster_cards.OUTPUT, told)
+    images = [{**image, "level": np.array([s2_net.UNKNOWN], np.float32)} for image in images]
+    graph = eight_bits.quantised(graph, images, LIGHT, PERCENTILE, BESIDE)
+    return nets.with_defaults(graph, told)
 
 
 def main(target: Path, without: str = "") -> None:

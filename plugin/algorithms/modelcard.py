@@ -162,12 +162,12 @@ class ModelCard(ConcordAlgorithm):
     def _picture(self, model, scene, target: str, report: dict) -> None:
         """A thumbnail of what the network receives, beside the report, and its numbers in it."""
         from ..engine import files
-        from ..engine.infer import preflight
+        from ..engine.infer import received
 
         entry = model.card.inputs[0] if model.card.inputs else None
         if entry is None or not entry.bands or not set(entry.bands) <= set(scene.names):
             return
-        png, rows = preflight.received(model.card, scene)
+        png, rows = received.view(model.card, scene)
         path = Path(target).with_suffix(".received.png")
         with files.atomic_file(path) as temporary:
             Path(temporary).write_bytes(png)

@@ -58,6 +58,11 @@ class RunModel(ConcordAlgorithm):
             QgsProcessingParameterBoolean("OVERRIDE", tr("Run in spite of red"), False),
             "Run although the preflight says red; the report keeps that.",
         )
+        self.add_advanced(
+            QgsProcessingParameterString("LEVEL", tr("Processing level"), "", optional=True),
+            "L1C or L2A, for models that tell them apart; left out, what the product says, else "
+            "what the colours tell. The report says what was assumed.",
+        )
         self._define_copies()
         self._define_gate()
         self.add(
@@ -129,6 +134,7 @@ class RunModel(ConcordAlgorithm):
             "uncertainty": self.output(parameters, "UNCERTAINTY", context),
             "flips": self.parameterAsInt(parameters, "FLIPS", context) or 1,
             "blend": self.parameterAsString(parameters, "BLEND", context),
+            "level": self.parameterAsString(parameters, "LEVEL", context).strip(),
             "drops": self.parameterAsBool(parameters, "DATE_DROPS", context),
             "gate": self.parameterAsString(parameters, "GATE", context).strip(),
             "gate_classes": self.parameterAsString(parameters, "GATE_CLASSES", context),
@@ -155,7 +161,7 @@ class RunModel(ConcordAlgorithm):
             values["output"], values["probabilities"], bounds, bounds_crs,
             tuple(values["mask"]), values["executor"], values["override"],
             values["uncertainty"], values["flips"], values["blend"], self._gate(values),
-            values["drops"], bool(parameters.get("POLYGONS")),
+            values["drops"], bool(parameters.get("POLYGONS")), values["level"],
         )  # fmt: skip
         with contextlib.ExitStack() as stack:
             scenes = dates.open_scenes(values["inputs"], model.card)

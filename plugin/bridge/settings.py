@@ -83,6 +83,18 @@ def model_classes(path: str) -> list[str]:
         return []
 
 
+def levels_of(path: str) -> list[str]:
+    """The processing levels that a model tells apart, as its card says; empty for most models."""
+    from ..engine.infer import levels, peek
+
+    card = peek.card_of(path)
+    try:
+        known = levels.of(card) if card else None
+    except ConcordError:  # a broken card; the run says so
+        return []
+    return list(known.numbers) if known else []
+
+
 def reads_series(path: str) -> bool:
     """Whether a model reads several dates along an axis of time."""
     from ..engine.infer import peek

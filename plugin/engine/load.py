@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import derive, prisma, rasters, shift
+from . import derive, prisma, rasters, sensors, shift
 from .errors import ConcordError
 from .gather import Gathered, gather
 from .grid import Grid
@@ -199,8 +199,9 @@ def _write_copy(scene: Scene, names: list, extra: list, output, progress: Progre
     tiles = list(scene.grid.tiles(_TILE, derive.halo_of(extra)))
     seen = np.zeros(len(titles), bool)
     with rasters.Writer(
-        output, scene.grid, len(titles), "float32", names=titles, units=units, nodata=np.nan
-    ) as writer:
+        output, scene.grid, len(titles), "float32", tags=_tags(scene), names=titles, units=units,
+        nodata=np.nan,
+    ) as writer:  # fmt: skip
         for done, tile in enumerate(tiles):
             progress.report(done, len(tiles), "Building the scene")
             block = _block(scene, needed, names, extra, tile)
@@ -245,7 +246,13 @@ def _write_stack(scene: Scene, extra: list, output: str, progress: Progress) -> 
         bands.append(rasters.StackBand(name, source.unit, *place, source.resampling, shown))
     for number, item in enumerate(extra, len(computed) + 1):
         bands.append(rasters.StackBand(item.name, item.unit, str(beside), number))
-    rasters.write_stack(output, scene.grid, bands)
+    rasters.write_stack(output, scene.grid, bands, _tags(scene))
+
+
+def _tags(scene: Scene) -> dict:
+    """What a scene's file keeps of the products that it came from."""
+    vouched = sorted({sensor for found in scene.recognised for sensor in found.vouched})
+    return {sensors.SENSORS: ",".join(vouched)} if vouched else {}
 
 
 def _report(scene: Scene, extra, skipped, output: str) -> dict:

@@ -10,10 +10,11 @@ from qgis.PyQt.QtWidgets import QCheckBox, QLabel, QTextBrowser
 
 from ..bridge import layers, settings
 from ..bridge.text import tr
-from . import reports
+from . import models_result, reports
 from .lists import Table, VerdictList, lines_high
 from .models_card import CardForm, card_html
 from .models_gate import GateRows
+from .models_level import LevelRow
 from .models_live import LiveMap
 from .models_train import TrainPage
 from .panel import Panel
@@ -94,6 +95,7 @@ class ModelsPanel(Panel):
         self.mask.setAllowEmptyLayer(True, tr("None"))
         self.mask.setLayer(None)
         row(layout, tr("M&ask"), self.mask, tr("Only inside these polygons; the rest is skipped"))
+        self.level = LevelRow(layout)
         self.executor = choice()
         self.executor.setEditable(True)
         for key, title in EXECUTORS:
@@ -110,8 +112,8 @@ class ModelsPanel(Panel):
         self.unsure.setToolTip(tr("Also write where the model is unsure, bright for most doubt"))
         layout.addRow(self.unsure)
         self.gate = GateRows(self, layout)
-        self.unsure.toggled.connect(lambda on: self.gate.follow(self.model.value(), on))
-        self.gate.follow(self.model.value(), False)
+        self.unsure.toggled.connect(self._follow)
+        self._follow()
         column.addLayout(layout)
         self.step(
             column,
@@ -140,8 +142,13 @@ class ModelsPanel(Panel):
             self.received.hide()
             self.numbers.fill([])
             self.form.hide()
-            self.gate.follow(self.model.value(), self.unsure.isChecked())
+            self._follow()
             self.refresh()
+
+    def _follow(self, *_) -> None:
+        """Offer what the chosen model can do."""
+        self.gate.follow(self.model.value(), self.unsure.isChecked())
+        self.level.follow(self.model.value())
 
     def _need_both(self) -> str:
         if not self.model.value():
@@ -212,6 +219,7 @@ class ModelsPanel(Panel):
             "OUTPUT": stem + ".tif",
             "REPORT": stem + ".json",
             **self.gate.parameters(),
+            **self.level.parameters(),
         }
         optional = {
             "EXTENT": self.extent.value(),
@@ -272,27 +280,10 @@ class ModelsPanel(Panel):
             if kind == "classes":
                 layers.style_labels(polygons, like=made)
         self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))
-        lines = list(_lines(report))
+        lines = list(models_result.lines(report))
         self.summary.setText("\n".join(lines))
         self.summary.setVisible(bool(lines))
 
 
 def _figure(value) -> str:
     return "–" if value is None else f"{value:.3g}"
-
-
-def _lines(report: dict):
-    """What a run found, one thing a line."""
-    for entry in report.get("classes", []):
-        if "share" in entry:
-            yield tr("{name}: {share:.1f} %").format(name=entry["name"], share=100 * entry["share"])
-        elif "objects" in entry:
-            yield tr("{name}: {n} found").format(name=entry["name"], n=entry["objects"])
-    values = report.get("values")
-    if values:
-        yield tr("{low:.4g} to {high:.4g}, mean {mean:.4g}").format(
-            low=values["minimum"], high=values["maximum"], mean=values["mean"]
-        )
-    agreement = report.get("overlap_agreement")
-    if agreement is not None:
-        yield tr("Where tiles overlap they agree on {share:.1f} %").format(share=100 * agreement)

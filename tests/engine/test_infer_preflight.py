@@ -8,7 +8,7 @@ import pytest
 from concord.plugin.engine import rasters
 from concord.plugin.engine.grid import Grid
 from concord.plugin.engine.infer import item as items
-from concord.plugin.engine.infer import preflight
+from concord.plugin.engine.infer import preflight, received
 from concord.plugin.engine.scene import Scene
 
 
@@ -79,7 +79,7 @@ def test_a_missing_date_is_red(scene):
 
 
 def test_what_the_network_receives(scene):
-    png, rows = preflight.received(card_of(), scene())
+    png, rows = received.view(card_of(), scene())
     assert png.startswith(b"\x89PNG") and [r["band"] for r in rows] == ["red", "nir"]
     assert 1.8 < rows[0]["maximum"] <= 2 and rows[0]["minimum"] >= 0
 

@@ -12,7 +12,7 @@ import pytest
 from concord.plugin.engine import files, rasters
 from concord.plugin.engine.grid import Grid
 from concord.plugin.engine.infer import item as items
-from concord.plugin.engine.infer import parcels, runner, session
+from concord.plugin.engine.infer import levels, parcels, runner, session
 from concord.plugin.engine.scene import Scene
 from tests.real import annotator
 
@@ -133,6 +133,32 @@ def test_every_tile_of_a_scene_is_read_at_the_same_level(training, real_data, fo
             inner = tuple(slice(at + halo, at + side - halo) for at in (row, col))
             part = slice(row, row + side), slice(col, col + side)
             assert (said(part)[halo:-halo, halo:-halo] == whole[inner]).all(), (row, col)
+
+
+@pytest.mark.parametrize(
+    "where, bands, level",
+    [
+        ("ssl4eo-s12/s2c/0000200/*/{}.tif", ("B2", "B4"), "L1C"),
+        ("ssl4eo-s12/s2a/0000200/*/{}.tif", ("B2", "B4"), "L2A"),
+        ("majortom-199U/*/{}.tif", ("B02", "B04"), "L2A"),
+        ("sen1floods-es/S2/*.tif", ("",), "L1C"),
+    ],
+)
+def test_the_level_is_told_by_the_product_and_by_colours_alike(
+    real_data, tmp_path, where, bands, level
+):
+    card = session.Model(S2).card
+    for first in sorted(real_data.glob(where.format(bands[0]))):
+        paths = [first.with_name(first.name.replace(bands[0], b)) if b else first for b in bands]
+        with Scene([str(p) for p in paths]) as scene:
+            said = levels.assumed(card, scene)
+            picture, grid = scene.read(["blue", "red"]), scene.grid
+        assert said.name == level and "product" in said.why and not said.doubtful, (first, said)
+        nameless = str(tmp_path / "picture.tif")
+        rasters.write(nameless, picture, grid, names=["blue", "red"], units=["reflectance"] * 2)
+        with Scene([nameless]) as scene:
+            seen = levels.assumed(card, scene)
+        assert seen.name == level and "blue and red" in seen.why, (first, seen)
 
 
 def test_ponds_of_dates_that_were_held_out(training, real_data, tmp_path):

@@ -97,6 +97,7 @@ class Card:
     hyper: dict = field(default_factory=dict)  # the rest of mlm:hyperparameters
     region: tuple = ()  # west, south, east, north of the training data; () for anywhere
     places: tuple = ()  # the same of each place of it, when it lies apart
+    constants: dict = field(default_factory=dict)  # what inputs of one number get, see ``levels``
 
     @property
     def kind(self) -> str:

@@ -10,7 +10,7 @@ from .. import files, jobs
 from ..errors import ConcordError
 from ..grid import Window
 from ..progress import Progress
-from . import plan, preflight
+from . import levels, plan, preflight
 from .session import Model
 from .values import classes_of
 from .work import Task, TileRunner
@@ -65,9 +65,12 @@ def closed_tiles(gate: Gate, job: plan.Job) -> frozenset:
     """The job's tiles in which the gate finds less than is asked for."""
     wanted = gate.wanted()
     model, wish = gate.model, job.wish
+    level = jobs.answered(lambda: levels.assumed(model.card, job.scenes[0]), job.progress)
+    model.card = levels.applied(model.card, level)
     model.require_inputs()
     verdicts = jobs.answered(
-        lambda: preflight.check(model.card, job.scenes[0], model, job.scenes[1:]), job.progress
+        lambda: preflight.check(model.card, job.scenes[0], model, job.scenes[1:], level),
+        job.progress,
     )
     if not wish.override:
         preflight.refuse_red(verdicts, model.path.name)

@@ -30,6 +30,7 @@ class RunWish:
         unsure: a raster of entropy, margin and disagreement of flips.
         flips: 1, 2, 4 or 8 mirrored and turned copies whose answers are averaged.
         blend: ``crop`` or ``hann`` instead of what the card says.
+        level: the processing level of the image, '' to find out (``levels``).
         gate: a ``gate.Gate``; tiles in which it finds nothing are not run and stay empty.
         drops: leave each date out in turn; how much the answers differ joins ``unsure``.
         keep: leave the journal to a step that follows, see ``runner.traced``.
@@ -48,6 +49,7 @@ class RunWish:
     gate: object = None
     drops: bool = False
     keep: bool = False
+    level: str = ""
 
     @property
     def paths(self) -> dict:

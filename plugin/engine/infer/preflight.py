@@ -9,7 +9,7 @@ import numpy as np
 from .. import rasters
 from ..errors import ConcordError
 from ..scene import Scene
-from . import dates
+from . import dates, levels
 from .card import Card
 from .values import scale
 
@@ -35,12 +35,13 @@ def worst(verdicts) -> str:
     return RED if RED in levels else AMBER if AMBER in levels else GREEN
 
 
-def check(card: Card, scene: Scene, model=None, later=()) -> list:
+def check(card: Card, scene: Scene, model=None, later=(), level=None) -> list:
     """Every verdict on running a model with ``card`` on ``scene``; reads a decimated image.
 
     Args:
         model: its ``session.Model``, when it is open.
         later: scenes of the following dates.
+        level: what ``levels.assumed`` took the image for, where that is known already.
     """
     for other in later:
         other.check_units()
@@ -58,38 +59,9 @@ def check(card: Card, scene: Scene, model=None, later=()) -> list:
         verdicts.append(_nodata(values))
         if model is not None:
             verdicts.append(_number_type(card, model, values))
-    verdicts += [_crs(scene), _region(card, scene), _sensor(card, scene)]
+    verdicts += [_level(level or levels.assumed(card, scene)), _crs(scene), _region(card, scene)]
+    verdicts.append(_sensor(card, scene))
     return [v for v in verdicts if v is not None]
-
-
-def received(card: Card, scene: Scene, longest: int = 256) -> tuple:
-    """(PNG of the first three bands, [{band, minimum, median, maximum}]) after the card's scaling.
-
-    This is what the network gets to see; wrong normalisation shows in the numbers.
-    """
-    entry = card.inputs[0]
-    names = scene.require(list(dict.fromkeys(entry.bands)))
-    view = scene.overview(names, longest)
-    whole = np.stack([view[names.index(band)] for band in entry.bands])
-    scaled = scale(whole.copy(), entry)
-    rows = []
-    for band, plane in zip(entry.bands, scaled):
-        finite = plane[np.isfinite(plane)]
-        said = (finite.min(), np.median(finite), finite.max()) if finite.size else (None,) * 3
-        low, middle, high = (None if v is None else float(v) for v in said)
-        rows.append({"band": band, "minimum": low, "median": middle, "maximum": high})
-    order = [entry.bands.index(b) for b in ("red", "green", "blue") if b in entry.bands]
-    order = order if len(order) == 3 else (list(range(len(scaled))) * 3)[:3]
-    return rasters.png(np.stack([_stretched(scaled[i]) for i in order], axis=-1)), rows
-
-
-def _stretched(plane: np.ndarray) -> np.ndarray:
-    finite = plane[np.isfinite(plane)]
-    if not finite.size:
-        return np.zeros(plane.shape, np.uint8)
-    low, high = np.percentile(finite, (2, 98))
-    part = (np.nan_to_num(plane, nan=low) - low) / max(high - low, 1e-9)
-    return (255 * np.clip(part, 0, 1)).astype(np.uint8)
 
 
 def _dates(card: Card, given: int) -> Verdict | None:
@@ -143,6 +115,12 @@ def _number_type(card: Card, model, values: np.ndarray) -> Verdict | None:
     if low < limits[0] - 0.5 or high > limits[1] + 0.5 or high - low < 2:
         return Verdict(RED, "Number type", f"{text}; set the scaling in the card")
     return Verdict(GREEN, "Number type", text)
+
+
+def _level(level: levels.Level | None) -> Verdict | None:
+    if level is None:
+        return None
+    return Verdict(AMBER if level.doubtful else GREEN, "Processing level", level.sentence)
 
 
 def _crs(scene: Scene) -> Verdict | None:
@@ -280,7 +258,8 @@ def _nodata(values: np.ndarray) -> Verdict:
 def _sensor(card: Card, scene: Scene) -> Verdict | None:
     if not card.sensors:
         return None
-    present = {found.sensor for found in scene.recognised} - {"scene", "generic"}
+    present = {s for found in scene.recognised for s in (found.sensor, *found.vouched)}
+    present -= {"scene", "generic"}
     if not present or present & set(card.sensors):
         return None
     return Verdict(

@@ -11,7 +11,7 @@ from ..errors import Cancelled, ConcordError
 from ..grid import Window
 from ..progress import SILENT, Progress
 from . import gate as gates
-from . import glimpse, plan, preflight, tilewise
+from . import glimpse, levels, plan, preflight, tilewise
 from .canvas import Canvas
 from .card import KINDS
 from .journal import Journal, folder_of
@@ -46,9 +46,13 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
         )
     if wish.flips not in (1, 2, 4, 8):
         raise ConcordError(f"FLIPS is {wish.flips}; give 1, 2, 4 or 8.")
-    model.require_inputs()
     # A look at a large image takes a while; a cancel is answered all the same.
-    verdicts = jobs.answered(lambda: preflight.check(card, scenes[0], model, scenes[1:]), progress)
+    level = jobs.answered(lambda: levels.assumed(card, scenes[0], wish.level), progress)
+    model.card = card = levels.applied(card, level)
+    model.require_inputs()
+    verdicts = jobs.answered(
+        lambda: preflight.check(card, scenes[0], model, scenes[1:], level), progress
+    )
     if not wish.override:
         preflight.refuse_red(verdicts, model.path.name)
     started = time.monotonic()
@@ -64,8 +68,8 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
         job.closed = gates.closed_tiles(wish.gate, job)
     runs = {"dense": _run_dense, "objects": tilewise.objects, "chips": tilewise.chips}
     summary, objects = runs[work.adapter.family](job, work)
-    seconds = time.monotonic() - started
-    return _report(job, verdicts, summary, seconds), objects
+    report = _report(job, verdicts, summary, time.monotonic() - started)
+    return {**report, "level": level and {"name": level.name, "why": level.why}}, objects
 
 
 @contextlib.contextmanager

@@ -86,6 +86,13 @@ class Model:
                 f"{self.path.name} has {len(inputs)} inputs and its card describes "
                 f"{len(self.card.inputs)}; describe every input in the card."
             )
+        told = {entry.name for entry in self._session.get_overridable_initializers()}
+        lacking = next((name for name in self.card.constants if name not in told), "")
+        if lacking:
+            raise ConcordError(
+                f"{self.path.name} has no input {lacking} that its card's levels name; correct "
+                "the card."
+            )
         for entry, said in zip(self._entries(), self.card.inputs):
             shape, axes = entry.shape, said.axes
             if not shape:
@@ -240,6 +247,8 @@ class Model:
                 parts += parts[-1:] * (count - len(parts))
             batch = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
             feed[entry.name] = np.ascontiguousarray(_cast(batch, _DTYPES[entry.type]))
+        for name, number in self.card.constants.items():
+            feed[name] = np.array([number], np.float32)
         rows, cols = group[0][0].shape[-2:]
         try:
             return self._session.run(None, feed, self._options)

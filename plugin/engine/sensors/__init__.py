@@ -13,11 +13,12 @@ from .presets import (
 )
 from .product import Product
 from .products import product_of, stac_files
-from .recognise import Recognised, SceneBand, recognise
+from .recognise import SENSORS, Recognised, SceneBand, recognise
 
 __all__ = [
     "FOLDER",
     "GENERIC",
+    "SENSORS",
     "Preset",
     "PresetBand",
     "Product",

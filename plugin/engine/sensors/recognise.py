@@ -19,6 +19,8 @@ from .presets import GENERIC, Preset, plain, preset, presets
 from .product import Product
 from .products import product_of
 
+SENSORS = "CONCORD_SENSORS"  # tag of a scene: the sensors that were vouched for, commas between
+
 
 @dataclass(frozen=True)
 class SceneBand:
@@ -40,7 +42,11 @@ class SceneBand:
 
 @dataclass(frozen=True)
 class Recognised:
-    """Which preset a file belongs to, its bands, why, and what is doubtful."""
+    """Which preset a file belongs to, its bands, why, and what is doubtful.
+
+    ``vouched`` are the sensors that a product, a name or the user says, not the bands alone; a
+    scene that Concord wrote keeps those of its files.
+    """
 
     sensor: str
     title: str
@@ -50,6 +56,7 @@ class Recognised:
     warnings: list = field(default_factory=list)
     metadata: str = ""
     date: str = ""
+    vouched: tuple = ()
 
 
 def recognise(info, sensor: str = "auto") -> Recognised:
@@ -100,15 +107,17 @@ def _recognise(info, sensor: str) -> Recognised:
     if spectra.is_cube(info) and (sensor == "auto" or preset(sensor).kind == "hyperspectral"):
         return _cube(info, sensor)
     if sensor != "auto":
-        chosen, reason, doubt = preset(sensor), "chosen by the user", ""
+        chosen, reason, doubt, said = preset(sensor), "chosen by the user", "", True
     else:
-        chosen, reason, doubt = _guess(info, product)
+        chosen, reason, doubt, said = _guess(info, product)
     bands = _match_bands(info, chosen, product) if chosen is not None else None
     if bands is None and sensor == "auto":
         return _generic(info)
     if bands is None:
         raise spectra.misfit(info, chosen)
     found = _scaled(info, chosen, bands, reason, product)
+    if said:
+        found = replace(found, vouched=(chosen.id,))
     if doubt:
         found.warnings.append(
             f"{Path(info.path).name}: {doubt} has the same band names for other bands; choose the "
@@ -132,23 +141,24 @@ def _named_by_path(path: str) -> tuple:
 
 
 def _guess(info, product: Product | None) -> tuple:
+    """(preset, reason, what it may be instead, whether more than the bands say so)."""
     if product is not None and product.sensor:
         chosen = preset(product.sensor)
         if _match_bands(info, chosen, product) is not None:
-            return chosen, f"{product.title} says {chosen.title}", ""
+            return chosen, f"{product.title} says {chosen.title}", "", True
     by_path, where = _named_by_path(info.path)
     by_names, doubt = naming.by_descriptions(info)
     if by_path is not None and _match_bands(info, by_path, product) is not None:
-        return by_path, f"{where} fits {by_path.title}", ""
+        return by_path, f"{where} fits {by_path.title}", "", True
     if by_names is not None:
-        return by_names, f"the band names are those of {by_names.title}", doubt
+        return by_names, f"the band names are those of {by_names.title}", doubt, False
     for candidate in presets():
         fits = candidate.dtype and candidate.dtype == info.bands[0].dtype
         if fits and len(candidate.order) == len(info.bands) and not candidate.patterns:
-            return candidate, f"{len(info.bands)} bands of {candidate.dtype}", ""
+            return candidate, f"{len(info.bands)} bands of {candidate.dtype}", "", False
     if len(info.bands) == 4 and info.bands[0].dtype == "uint8":
-        return preset("aerial-rgbi"), "4 bands of uint8", ""
-    return None, "", ""
+        return preset("aerial-rgbi"), "4 bands of uint8", "", False
+    return None, "", "", False
 
 
 def _match_bands(info, chosen: Preset, product: Product | None) -> list | None:
@@ -233,9 +243,11 @@ def _as_described(info) -> Recognised:
         bands.append(
             SceneBand(own.index, own.name, own.unit, own.scale, own.offset, own.nodata, wavelength)
         )
+    vouched = tuple(filter(None, str(info.tags.get(SENSORS, "")).split(",")))
     return Recognised(
-        "scene", "Scene", _kind(bands), tuple(bands), "the file names its bands and units"
-    )
+        "scene", "Scene", _kind(bands), tuple(bands), "the file names its bands and units",
+        vouched=vouched,
+    )  # fmt: skip
 
 
 def _kind(bands) -> str:
