@@ -168,9 +168,9 @@ def about_landcover_s2(figures: dict) -> str:
         "ssl4eo-s12 that is held out, the only pair of both levels. For L2A the teacher "
         "was asked about the L1C image: the real one (ssl4eo-s12), or one calculated by that very "
         "line (majortom-199U), so that figure does not tell how other air errs (air 15 % thinner "
-        "changes 16 % of the teacher's own answers there). Water follows a hand label of one place in "
-        "Spain, so it is not quite the teacher's. Trained on a few scenes from Spain, India, Vietnam, Slovenia and coasts; it "
-        "copies the teacher's mistakes. "
+        "changes 16 % of the teacher's own answers there). Water follows a hand label of one "
+        "place in Spain, so it is not quite the teacher's. Trained on a few scenes from Spain, "
+        "India, Vietnam, Slovenia and coasts; it copies the teacher's mistakes. "
         "Clouds are called snow or built: mask them first. Not for area "
         "statistics or legal decisions without a check of your own."
     )
