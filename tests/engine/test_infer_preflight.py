@@ -72,6 +72,25 @@ def test_units_of_bands_of_several_sensors(scene):
     assert verdict.level == "red" and "vv wants dB, is in reflectance" in verdict.detail
 
 
+def test_pixels_that_any_input_lacks_count_as_empty(tmp_path):
+    """Of two inputs only the first was looked at, and a map came out emptier than was said."""
+    item = {"id": "x", "properties": {
+        "mlm:input": [{"name": n, "bands": [n], "value_scaling": [{"type": "scale", "value": 1}]}
+                      for n in ("red", "swir16", "nir")],
+        "mlm:output": [{"tasks": ["regression"]}],
+        "mlm:hyperparameters": {"tile": 64, "halo": 0, "activation": "none",
+                                "unit": "reflectance", "pixel_size_range_m": [5, 20],
+                                "inputs": {"nir": {"optional": True}}}}}  # fmt: skip
+    values = np.ones((2, 40, 50), np.float32)
+    values[1, :10] = np.nan
+    path = str(tmp_path / "picture.tif")
+    grid = Grid("EPSG:32632", (10.0, 0.0, 5e5, 0.0, -10.0, 5e6), 50, 40)
+    rasters.write(path, values, grid, names=["red", "swir16"], units=["reflectance"] * 2)
+    with Scene([path]) as opened:
+        verdict = found(items.from_item(item, "the test"), opened, "No data")
+    assert verdict.detail.startswith("25.0%")
+
+
 def test_a_missing_date_is_red(scene):
     card = card_of(("red", "red"))
     assert found(card, scene(), "Dates").level == "red"

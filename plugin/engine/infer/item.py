@@ -102,7 +102,7 @@ def from_item(item: dict, origin: str) -> Card:
         tile, halo = hyper.get("tile"), hyper.get("halo")
         card = Card(
             str(item["id"]),
-            str(properties.get("mlm:name") or item["id"]),
+            str(properties.get("title") or properties.get("mlm:name") or item["id"]),
             str(properties.get("description") or ""),
             str((raw[0].get("tasks") or properties.get("mlm:tasks") or [""])[0]),
             tuple(

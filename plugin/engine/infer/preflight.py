@@ -56,7 +56,7 @@ def check(card: Card, scene: Scene, model=None, later=(), level=None) -> list:
         values = scene.glance(wanted)
         verdicts.append(_unit(card, scene, values))
         verdicts.append(_range(card, values))
-        verdicts.append(_nodata(values))
+        verdicts.append(_nodata(scene.glance(_read(card, scene))))
         if model is not None:
             verdicts.append(_number_type(card, model, values))
     verdicts += [_level(level or levels.assumed(card, scene)), _crs(scene), _region(card, scene)]
@@ -245,6 +245,12 @@ def _range(card: Card, values: np.ndarray) -> Verdict | None:
             f"unlike the training data: {', '.join(odd)}; rescale the image to those values",
         )
     return Verdict(GREEN, "Values", "within the range of the training data")
+
+
+def _read(card: Card, scene: Scene) -> list:
+    """The bands that a run reads: those of every input that the image has whole."""
+    whole = [e for e in card.inputs if all(band in scene.sources for band in e.bands)]
+    return list(dict.fromkeys(band for entry in whole for band in entry.bands))
 
 
 def _nodata(values: np.ndarray) -> Verdict:
