@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import tempfile
 from pathlib import Path
 
 import onnx
+
+SHARED = 256  # elements of a tensor that is worth sharing
 
 
 def quantised(graph, shown: list, parts: tuple, percentile: float, beside: tuple = ()):
@@ -65,9 +68,11 @@ def _unshared(graph):
 
 
 def _share(graph) -> None:
-    """Keep equal tensors once."""
+    """Keep equal weights once; a scale keeps its name, by which it is found."""
     first, instead = {}, {}
     for tensor in list(graph.initializer):
+        if math.prod(tensor.dims) < SHARED:
+            continue
         plain = onnx.TensorProto()
         plain.CopyFrom(tensor)
         plain.ClearField("name")

@@ -38,6 +38,10 @@ class ModelCard(ConcordAlgorithm):
             "Id of a bundled model, or an ONNX file.",
         )
         self.add_rasters("INPUT", "Image", "The image that the model should run on.", True)
+        self.add_advanced(
+            QgsProcessingParameterString("LEVEL", tr("Processing level"), "", optional=True),
+            "L1C or L2A, for models that tell them apart, as in 'Run a model'.",
+        )
         self.add(
             QgsProcessingParameterString(
                 "COMPLETE", tr("What the card lacks"), "", multiLine=True, optional=True
@@ -78,6 +82,7 @@ class ModelCard(ConcordAlgorithm):
         return {
             "inputs": self.rasters(parameters, "INPUT", context),
             "model": self.parameterAsString(parameters, "MODEL", context),
+            "level": self.parameterAsString(parameters, "LEVEL", context).strip(),
             "complete": self._fields(parameters, context),
             "report": self.file_output(parameters, "REPORT", context),
             "calibrated": self.file_output(parameters, "CALIBRATED", context),
@@ -133,7 +138,7 @@ class ModelCard(ConcordAlgorithm):
         if values["inputs"]:
             paths = dates.groups(values["inputs"])[0]
             with Scene(paths) as scene:
-                report = describe.describe(model, scene)
+                report = describe.describe(model, scene, values["level"])
                 if values["report"]:
                     self._picture(model, scene, values["report"], report)
         else:

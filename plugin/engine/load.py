@@ -199,8 +199,8 @@ def _write_copy(scene: Scene, names: list, extra: list, output, progress: Progre
     tiles = list(scene.grid.tiles(_TILE, derive.halo_of(extra)))
     seen = np.zeros(len(titles), bool)
     with rasters.Writer(
-        output, scene.grid, len(titles), "float32", tags=_tags(scene), names=titles, units=units,
-        nodata=np.nan,
+        output, scene.grid, len(titles), "float32", tags=sensors.kept([scene]), names=titles,
+        units=units, nodata=np.nan,
     ) as writer:  # fmt: skip
         for done, tile in enumerate(tiles):
             progress.report(done, len(tiles), "Building the scene")
@@ -246,13 +246,7 @@ def _write_stack(scene: Scene, extra: list, output: str, progress: Progress) -> 
         bands.append(rasters.StackBand(name, source.unit, *place, source.resampling, shown))
     for number, item in enumerate(extra, len(computed) + 1):
         bands.append(rasters.StackBand(item.name, item.unit, str(beside), number))
-    rasters.write_stack(output, scene.grid, bands, _tags(scene))
-
-
-def _tags(scene: Scene) -> dict:
-    """What a scene's file keeps of the products that it came from."""
-    vouched = sorted({sensor for found in scene.recognised for sensor in found.vouched})
-    return {sensors.SENSORS: ",".join(vouched)} if vouched else {}
+    rasters.write_stack(output, scene.grid, bands, sensors.kept([scene]))
 
 
 def _report(scene: Scene, extra, skipped, output: str) -> dict:

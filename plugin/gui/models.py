@@ -148,7 +148,7 @@ class ModelsPanel(Panel):
     def _follow(self, *_) -> None:
         """Offer what the chosen model can do."""
         self.gate.follow(self.model.value(), self.unsure.isChecked())
-        self.level.follow(self.model.value())
+        self.level.follow(self.model.value(), self.input.currentLayer())
 
     def _need_both(self) -> str:
         if not self.model.value():
@@ -172,6 +172,7 @@ class ModelsPanel(Panel):
             "INPUT": [self.input.currentLayer()],
             "REPORT": self.target("card") + ".json",
             "COMPLETE": complete,
+            **self.level.parameters(),
         }
         self.launch("concord:modelcard", parameters, self._checked)
 

@@ -17,20 +17,23 @@ class LevelRow:
             "says, else as the colours tell; Check model shows which"
         )
         self._label = row(layout, tr("Processing level"), self.level, tip)
-        self.follow("")
+        self._followed = None
+        self.follow("", None)
 
-    def follow(self, model: str) -> None:
-        """Offer the levels of a model; a level chosen for another model does not stay."""
+    def follow(self, model: str, layer) -> None:
+        """Offer the levels of a model; what was chosen for another model or image does not stay."""
+        followed = model, layer.id() if layer is not None else ""
+        if followed == self._followed:
+            return
+        self._followed = followed
         names = settings.levels_of(model) if model else []
-        listed = [self.level.itemData(i) for i in range(1, self.level.count())]
-        if names != listed or not self.level.count():
-            self.level.clear()
-            self.level.addItem(tr("By itself"), "")
-            for name in names:
-                self.level.addItem(name, name)
+        self.level.clear()
+        self.level.addItem(tr("By itself"), "")
+        for name in names:
+            self.level.addItem(name, name)
         self._label.setVisible(bool(names))
         self.level.setVisible(bool(names))
 
     def parameters(self) -> dict:
-        """Of `concord:runmodel`."""
+        """Of `concord:modelcard` and `concord:runmodel`."""
         return {"LEVEL": self.level.currentData()} if self.level.currentData() else {}

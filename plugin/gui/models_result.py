@@ -20,6 +20,8 @@ def lines(report: dict):
     level = report.get("level") or {}
     if level.get("name"):
         yield tr("Taken for {level}, {why}").format(level=level["name"], why=level["why"])
+    elif level:
+        yield tr("Processing level: {why}").format(why=level["why"])
     agreement = report.get("overlap_agreement")
     if agreement is not None:
         yield tr("Where tiles overlap they agree on {share:.1f} %").format(share=100 * agreement)

@@ -50,6 +50,27 @@ def test_tiles_show_no_seam_and_the_grid_is_exact(run, place):
     assert names == {"map.tif", "map.tif.aux.xml"} and set(results) == {"OUTPUT"}
 
 
+def test_a_level_is_told_to_the_bundled_model_and_refused_by_others(run, run_algorithm, place):
+    rng, told = np.random.default_rng(4), {}
+    picture, names = place.target("s2.tif"), ["blue", "green", "red", "nir"]
+    grid = Grid(makers.CRS, (10.0, 0.0, 5e5, 0.0, -10.0, 5.6e6), 64, 64)
+    values = (0.05 + 0.1 * rng.random((4, 64, 64))).astype(np.float32)
+    values[0] = 0.05 + 0.4 * values[2] + 0.02  # the air's blue is in it
+    rasters.write(picture, values, grid, names=names, units=["reflectance"] * 4)
+    given = {"INPUT": [picture], "MODEL": "concord-landcover-s2", "REPORT": place.target("r.json")}
+    for level in ("", "L1C", "L2A"):
+        run(**given, LEVEL=level, OUTPUT=place.target(f"map{level}.tif"))
+        told[level] = files.read_json(given["REPORT"])
+    maps = [makers.look(place.target(f"map{level}.tif")).values for level in told]
+    assert (maps[0] == maps[1]).all() and (maps[0] != maps[2]).any()
+    assert told[""]["level"]["name"] == "L1C" and "as chosen" in told["L2A"]["level"]["why"]
+    run_algorithm("concord:modelcard", {**given, "LEVEL": "L2A"})
+    verdicts = {v["what"]: v for v in files.read_json(given["REPORT"])["verdicts"]}
+    assert "taken for L2A, as chosen" in verdicts["Processing level"]["detail"]
+    with pytest.raises(Exception, match="tells no processing levels apart; leave LEVEL empty"):
+        run(LEVEL="L2A")
+
+
 def test_probabilities_are_the_softmax_and_carry_names(run, place):
     results = run(PROBABILITIES=place.target("p.tif"))
     found = makers.look(results["PROBABILITIES"])

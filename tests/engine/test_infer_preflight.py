@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,32 @@ def test_pixels_that_any_input_lacks_count_as_empty(tmp_path):
     with Scene([path]) as opened:
         verdict = found(items.from_item(item, "the test"), opened, "No data")
     assert verdict.detail.startswith("25.0%")
+
+
+def test_a_band_without_any_data_is_named(scene, tmp_path):
+    values = np.ones((2, 40, 50), np.float32)
+    values[1] = np.nan
+    path = str(tmp_path / "bare.tif")
+    grid = Grid("EPSG:32632", (10.0, 0.0, 5e5, 0.0, -10.0, 5e6), 50, 40)
+    rasters.write(path, values, grid, names=["red", "nir"], units=["reflectance"] * 2)
+    with Scene([path]) as opened:
+        verdict = found(card_of(), opened, "No data")
+    assert verdict.level == "red" and verdict.detail.startswith("nir hold")
+
+
+def test_bands_that_are_read_on_another_date_may_be_empty_on_the_first(scene, tmp_path):
+    """The first date was looked at for all of them, and the run was refused."""
+    card = card_of(("red", "nir", "red", "nir"))
+    card = replace(card, inputs=(replace(card.inputs[0], bands=("red", "red", "nir")),))
+    values = np.ones((2, 40, 50), np.float32)
+    grid = Grid("EPSG:32632", (10.0, 0.0, 5e5, 0.0, -10.0, 5e6), 50, 40)
+    paths = [str(tmp_path / f"{n}.tif") for n in ("one", "two")]
+    for path, empty in zip(paths, (0.0, 0.5)):
+        values[:, : round(40 * empty)] = np.nan
+        rasters.write(path, values, grid, names=["red", "nir"], units=["reflectance"] * 2)
+    with Scene(paths[:1]) as first, Scene(paths[1:]) as second:
+        verdict = found(card, first, "No data", later=[second])
+    assert verdict.level == "green" and verdict.detail.startswith("50.0%")
 
 
 def test_a_missing_date_is_red(scene):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
+import rasterio
 from onnx import TensorProto, helper, numpy_helper
 
 from concord.plugin.engine import load, rasters
@@ -149,6 +150,77 @@ def test_a_level_that_the_model_does_not_know_is_a_sentence(scene):
     assert taken(scene(AIR, "c.tif"), "", None) is None
 
 
+@pytest.mark.parametrize("name", ["S2_2020.tif", "S2A_20200101.tif", "sentinel2_spain.tif"])
+def test_a_name_that_says_only_sentinel_2_vouches_for_no_level(scene, name):
+    """It was taken for L2A against its colours, and the scene kept that word for good."""
+    found = scene(AIR, name, units=("", ""))
+    assert found.recognised[0].sensor == "sentinel-2-l2a" and found.recognised[0].vouched == ()
+    assert taken(found).name == "L1C"
+
+
+def test_a_band_without_a_unit_does_not_hide_what_the_products_said(scene, tmp_path):
+    scene(NO_AIR, "T32_L2A_10m.tif", units=("", ""))
+    target = str(tmp_path / "scene.tif")
+    load.load_scene([str(tmp_path / "T32_L2A_10m.tif")], target)
+    with rasterio.open(target, "r+") as file:
+        file.set_band_unit(2, "")
+    with Scene([target]) as made:
+        assert made.recognised[0].vouched == ("sentinel-2-l2a",)
+
+
+def test_dates_of_different_levels_are_judged_tile_by_tile(scene):
+    card = items.from_item(item_of(), "the test")
+    dates = [scene(AIR), scene(NO_AIR, "b.tif")]
+    found = levels.over(card, dates)
+    assert found.name == "" and found.doubtful and "L1C, L2A" in found.why
+    assert levels.over(card, dates, "L2A").name == "L2A"
+
+
+def test_numbers_that_are_no_reflectance_tell_no_level(scene):
+    found = taken(scene((1200, 800)))
+    assert found.name == "" and "not in reflectance" in found.why
+
+
+def test_an_offset_that_the_values_contradict_is_undone_before_the_level_is_told(scene):
+    source = scene(AIR)
+    calls = []
+    source.check_units = lambda: calls.append(1)
+    taken(source)
+    assert calls
+
+
+def test_another_level_is_another_run(model, scene, tmp_path, monkeypatch):
+    """What an earlier run kept for L1C must not be gone on with for L2A."""
+    keys = []
+    own = runner.plan.key
+    monkeypatch.setattr(runner.plan, "key", lambda *given: keys.append(own(*given)) or keys[-1])
+    source = scene(AIR)
+    ran(model, source, tmp_path, level="L1C")
+    ran(model, source, tmp_path, level="L2A")
+    assert len(set(keys)) == 2
+
+
+def test_a_gate_takes_the_image_for_the_same_level(model, scene, tmp_path):
+    """It found out by itself, whatever the user had chosen."""
+    from concord.plugin.engine.infer import gate
+
+    said = []
+    own = Model._run
+
+    def heard(self, group):
+        said.append(self.card.constants)
+        return own(self, group)
+
+    item = card_of("semantic-segmentation", (BANDS,), ("air",), levels=SAID, activation="sigmoid")
+    looks = Model(str(model.path), card=items.from_item(item, "the test"))
+    plain = Model(str(model.path), card=items.from_item(item_of(None), "the test"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Model, "_run", heard)
+        report, _ = ran(plain, scene(AIR), tmp_path, level="L2A", gate=gate.Gate(looks))
+    assert {"level": 1.0} in said and report["level"] is None
+    assert report["gate"]["level"]["name"] == "L2A" and report["gate"]["constants"]
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -157,6 +229,8 @@ def test_a_level_that_the_model_does_not_know_is_a_sentence(scene):
         {**SAID, "sensors": {"landsat": "SR"}},
         {**SAID, "air": {**SAID["air"], "shares": [0.5]}},
         {**SAID, "numbers": {"L1C": "low", "L2A": 1}},
+        {**SAID, "numbers": {"L1C": float("nan"), "L2A": 1}},
+        {**SAID, "air": {**SAID["air"], "shares": [0.6, 0.4]}},
     ],
 )
 def test_levels_in_another_form_are_a_sentence(scene, broken):
@@ -168,7 +242,7 @@ def test_a_graph_without_the_input_that_its_card_names_is_a_sentence(scene, mode
     model.card = levels.applied(
         items.from_item(item_of({**SAID, "input": "height"}), "the test"), levels.Level("L1C", "")
     )
-    with pytest.raises(ConcordError, match="no input height that its card's levels name"):
+    with pytest.raises(ConcordError, match="no input height of one float"):
         model.require_inputs()
 
 

@@ -7,7 +7,7 @@ from ..errors import ConcordError
 from ..scene import Scene
 from . import card as cards
 from . import item as items
-from . import preflight
+from . import levels, preflight
 from .card import Card
 from .session import Model
 
@@ -18,13 +18,18 @@ _ORDERS = {
 }
 
 
-def describe(model: Model, scene: Scene | None = None) -> dict:
+def describe(model: Model, scene: Scene | None = None, level: str = "") -> dict:
     """What a model says of itself; with a scene, also whether it fits and what it would get.
+
+    ``level`` is the processing level that the user chose (``levels``).
 
     An incomplete card comes with ``draft``, an MLM item to fill in and save beside the model.
     """
     card = model.card
-    verdicts = preflight.check(card, scene, model) if scene else [preflight.completeness(card)]
+    verdicts = [preflight.completeness(card)]
+    if scene is not None:
+        taken = levels.over(card, [scene], level)
+        verdicts = preflight.check(card, scene, model, level=taken)
     report = {
         "model": str(model.path),
         "sha256": files.sha256(model.path),
@@ -159,7 +164,8 @@ def draft(card: Card) -> dict:
         "geometry": None,
         "properties": {
             "datetime": None,
-            "mlm:name": card.title,
+            "title": card.title,
+            "mlm:name": card.id,
             "mlm:tasks": [card.task] if card.task else None,
             "mlm:input": [_draft_input(entry) for entry in inputs],
             "mlm:output": [_draft_output(output, card) for output in outputs],

@@ -58,14 +58,21 @@ class Gate:
     def describe(self) -> dict:
         """What the result depends on, as JSON values."""
         return {"model": self.model.card.id, "sha256": files.sha256(self.model.path),
-                "classes": list(self.classes), "least": self.least}  # fmt: skip
+                "classes": list(self.classes), "least": self.least,
+                "constants": self.model.card.constants}  # fmt: skip
 
 
-def closed_tiles(gate: Gate, job: plan.Job) -> frozenset:
-    """The job's tiles in which the gate finds less than is asked for."""
+def tells_levels(gate: Gate | None) -> bool:
+    """Whether the gate's model tells processing levels apart."""
+    return gate is not None and levels.of(gate.model.card) is not None
+
+
+def closed_tiles(gate: Gate, job: plan.Job) -> tuple:
+    """(the job's tiles in which the gate finds less than is asked for, what level it assumed)."""
     wanted = gate.wanted()
     model, wish = gate.model, job.wish
-    level = jobs.answered(lambda: levels.assumed(model.card, job.scenes[0]), job.progress)
+    wished = wish.level if tells_levels(gate) else ""
+    level = jobs.answered(lambda: levels.over(model.card, job.scenes, wished), job.progress)
     model.card = levels.applied(model.card, level)
     model.require_inputs()
     verdicts = jobs.answered(
@@ -80,7 +87,8 @@ def closed_tiles(gate: Gate, job: plan.Job) -> frozenset:
     threads = jobs.threads_of(wish.executor)
     work = TileRunner(model, job.scenes, wish.mask, look.task, at_once=threads)
     scores = _shares(look, work, wanted, job.tiles, job.progress)
-    return frozenset(tile for tile, score in zip(job.tiles, scores) if score < gate.least)
+    closed = frozenset(tile for tile, score in zip(job.tiles, scores) if score < gate.least)
+    return closed, level
 
 
 def _shares(look: plan.Job, work: TileRunner, wanted, tiles: list, progress: Progress):

@@ -62,22 +62,37 @@ def of(card: Card) -> Levels | None:
         return None
     try:
         numbers = {str(name): float(number) for name, number in raw["numbers"].items()}
-        air = dict(raw.get("air") or {})
-        if air:
-            air["weights"] = {str(band): float(w) for band, w in air["weights"].items()}
-            air["least"], air["shares"] = float(air["least"]), [float(s) for s in air["shares"]]
-            known = {air["with"], air["without"]} <= set(numbers) and len(air["shares"]) == 2
-        else:
-            known = True
-        sensors = dict(raw.get("sensors") or {})
-        if not known or not set(sensors.values()) <= set(numbers):
+        unknown, sensors = float(raw["unknown"]), dict(raw.get("sensors") or {})
+        air, named = _air(raw.get("air") or {}), set(sensors.values())
+        if not (named | {air[k] for k in ("with", "without") if air}) <= set(numbers):
             raise ValueError("a level without a number")
-        return Levels(str(raw["input"]), numbers, float(raw["unknown"]), sensors, air)
+        if not np.isfinite([*numbers.values(), unknown]).all():
+            raise ValueError("a number that is none")
+        return Levels(str(raw["input"]), numbers, unknown, sensors, air)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConcordError(
             f"The card of {card.id} describes its levels in a form that Concord does not know "
             f"({error}); correct or remove 'levels' in the card."
         ) from error
+
+
+def _air(raw: dict) -> dict:
+    if not raw:
+        return {}
+    weights = {str(band): float(weight) for band, weight in raw["weights"].items()}
+    least, (few, enough) = float(raw["least"]), (float(share) for share in raw["shares"])
+    if not np.isfinite([*weights.values(), least]).all() or not 0 <= few <= enough <= 1:
+        raise ValueError("air that cannot be told")
+    return {**raw, "weights": weights, "least": least, "shares": (few, enough)}
+
+
+def over(card: Card, scenes: list, wished: str = "") -> Level | None:
+    """What the images of all dates are taken for, see ``assumed``; one number serves them all."""
+    found = [assumed(card, scene, wished) for scene in scenes]
+    if len({level.name for level in found if level is not None}) > 1:
+        said = ", ".join(level.name or "unclear" for level in found)
+        return Level("", f"the dates differ ({said}), so each tile is judged by itself", True)
+    return next((level for level in found if level and level.doubtful), found[0])
 
 
 def assumed(card: Card, scene, wished: str = "") -> Level | None:
@@ -97,17 +112,18 @@ def assumed(card: Card, scene, wished: str = "") -> Level | None:
     by_name = {name.lower(): name for name in levels.numbers}
     if wished and wished.lower() not in by_name:
         raise ConcordError(f"LEVEL is '{wished}'; give {' or '.join(by_name.values())}, or none.")
-    seen = _seen(levels, scene)
+    scene.check_units()  # an offset that the values contradict is undone before they are judged
+    seen, why = _seen(levels, card, scene)
     said = by_name[wished.lower()] if wished else _said(levels, scene)
     if said:
-        why = "as chosen" if wished else "as the product or its name says"
+        source = "as chosen" if wished else "as the product or its name says"
         if seen in ("", said):
-            return Level(said, why)
-        return Level(said, f"{why}, though blue and red look like {seen}", True)
+            return Level(said, source)
+        return Level(said, f"{source}, though {why} look like {seen}", True)
     if seen:
-        return Level(seen, "as blue and red tell; choose the level if that is wrong")
-    return Level("", "not clear from blue and red, so each tile is judged by itself; choose the "
-                 "level if you know it", True)  # fmt: skip
+        return Level(seen, f"as {why} tell; choose the level if that is wrong")
+    return Level("", f"{why}, so each tile is judged by itself; choose the level if you know it",
+                 True)  # fmt: skip
 
 
 def applied(card: Card, level: Level | None) -> Card:
@@ -126,19 +142,25 @@ def _said(levels: Levels, scene) -> str:
     return known.pop() if len(known) == 1 else ""
 
 
-def _seen(levels: Levels, scene) -> str:
-    """The level that the colours tell, '' where they do not."""
-    weights = levels.air.get("weights") or {}
-    if not weights or not set(weights) <= set(scene.sources):
-        return ""
-    names = list(weights)
+def _seen(levels: Levels, card: Card, scene) -> tuple:
+    """(level that the colours tell, which colours), ('', why not) where they do not."""
+    names = list(levels.air.get("weights") or {})
+    if not names:
+        return "", "nothing in the image tells its level"
+    absent = [name for name in names if name not in scene.sources]
+    if absent:
+        return "", f"the image has no {absent[0]} to tell its level"
     view = scene.glance(names)
     known = np.isfinite(view).all(axis=0) & (view > 0).all(axis=0)
     if not known.any():
-        return ""
-    total = np.tensordot(np.array([weights[n] for n in names], np.float32), view, 1)
-    share = float((total[known] < levels.air["least"]).mean())
+        return "", "the image holds no data to tell its level"
+    wanted = card.inputs[0].unit if card.inputs else ""
+    if wanted == "reflectance" and np.median(view[:, known]) > 2:
+        return "", "the image is not in reflectance, which would tell its level"
+    weights = np.array([levels.air["weights"][name] for name in names], np.float32)
+    share = float((np.tensordot(weights, view, 1)[known] < levels.air["least"]).mean())
     few, enough = levels.air["shares"]
+    colours = " and ".join(names)
     if few < share < enough:
-        return ""
-    return str(levels.air["with"] if share <= few else levels.air["without"])
+        return "", f"{colours} do not tell its level clearly"
+    return str(levels.air["with"] if share <= few else levels.air["without"]), colours

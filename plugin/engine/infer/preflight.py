@@ -41,7 +41,7 @@ def check(card: Card, scene: Scene, model=None, later=(), level=None) -> list:
     Args:
         model: its ``session.Model``, when it is open.
         later: scenes of the following dates.
-        level: what ``levels.assumed`` took the image for, where that is known already.
+        level: what ``levels.over`` took the images for, where that is known already.
     """
     for other in later:
         other.check_units()
@@ -56,10 +56,11 @@ def check(card: Card, scene: Scene, model=None, later=(), level=None) -> list:
         values = scene.glance(wanted)
         verdicts.append(_unit(card, scene, values))
         verdicts.append(_range(card, values))
-        verdicts.append(_nodata(scene.glance(_read(card, scene))))
+        verdicts.append(_nodata(card, [scene, *later]))
         if model is not None:
             verdicts.append(_number_type(card, model, values))
-    verdicts += [_level(level or levels.assumed(card, scene)), _crs(scene), _region(card, scene)]
+    level = level or levels.over(card, [scene, *later])
+    verdicts += [_level(level), _crs(scene), _region(card, scene)]
     verdicts.append(_sensor(card, scene))
     return [v for v in verdicts if v is not None]
 
@@ -247,14 +248,29 @@ def _range(card: Card, values: np.ndarray) -> Verdict | None:
     return Verdict(GREEN, "Values", "within the range of the training data")
 
 
-def _read(card: Card, scene: Scene) -> list:
-    """The bands that a run reads: those of every input that the image has whole."""
-    whole = [e for e in card.inputs if all(band in scene.sources for band in e.bands)]
-    return list(dict.fromkeys(band for entry in whole for band in entry.bands))
+def _read(card: Card, scenes: list) -> list:
+    """[(scene, its bands that a run reads)]: those of every input that the images have whole."""
+    wanted: dict = {}
+    for entry in card.inputs:
+        channels = entry.channels
+        if "T" in entry.axes:
+            channels = [(band, date) for date in range(len(scenes)) for band in entry.bands]
+        if all(d < len(scenes) and band in scenes[d].sources for band, d in channels):
+            for band, date in channels:
+                wanted.setdefault(date, {})[band] = None
+    return [(scenes[date], list(bands)) for date, bands in sorted(wanted.items())]
 
 
-def _nodata(values: np.ndarray) -> Verdict:
-    share = float((~np.isfinite(values)).any(axis=0).mean())
+def _nodata(card: Card, scenes: list) -> Verdict:
+    """How much stays empty; of several dates the emptiest is told."""
+    share, bare = 0.0, []
+    for scene, bands in _read(card, scenes):
+        lacking = ~np.isfinite(scene.glance(bands))
+        share = max(share, float(lacking.any(axis=0).mean()))
+        bare += [band for band, plane in zip(bands, lacking) if plane.all()]
+    if bare:
+        detail = f"{', '.join(dict.fromkeys(bare))} hold no data in the whole image; leave them out"
+        return Verdict(RED, "No data", detail)
     if share == 1.0:
         return Verdict(RED, "No data", "in the whole image")
     level = AMBER if share > 0.5 else GREEN

@@ -47,7 +47,8 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
     if wish.flips not in (1, 2, 4, 8):
         raise ConcordError(f"FLIPS is {wish.flips}; give 1, 2, 4 or 8.")
     # A look at a large image takes a while; a cancel is answered all the same.
-    level = jobs.answered(lambda: levels.assumed(card, scenes[0], wish.level), progress)
+    asked = wish.level if levels.of(card) or not gates.tells_levels(wish.gate) else ""
+    level = jobs.answered(lambda: levels.over(card, scenes, asked), progress)
     model.card = card = levels.applied(card, level)
     model.require_inputs()
     verdicts = jobs.answered(
@@ -64,12 +65,16 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
             f"{model.path.name} is made for '{card.task}', which has no {lacking[0]} raster; "
             "leave that output out."
         )
+    gated = None
     if wish.gate is not None:
-        job.closed = gates.closed_tiles(wish.gate, job)
+        job.closed, gated = gates.closed_tiles(wish.gate, job)
     runs = {"dense": _run_dense, "objects": tilewise.objects, "chips": tilewise.chips}
     summary, objects = runs[work.adapter.family](job, work)
     report = _report(job, verdicts, summary, time.monotonic() - started)
-    return {**report, "level": level and {"name": level.name, "why": level.why}}, objects
+    report["level"] = level and {"name": level.name, "why": level.why}
+    if gated is not None:
+        report["gate"]["level"] = {"name": gated.name, "why": gated.why}
+    return report, objects
 
 
 @contextlib.contextmanager

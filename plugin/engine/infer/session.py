@@ -86,13 +86,14 @@ class Model:
                 f"{self.path.name} has {len(inputs)} inputs and its card describes "
                 f"{len(self.card.inputs)}; describe every input in the card."
             )
-        told = {entry.name for entry in self._session.get_overridable_initializers()}
-        lacking = next((name for name in self.card.constants if name not in told), "")
-        if lacking:
-            raise ConcordError(
-                f"{self.path.name} has no input {lacking} that its card's levels name; correct "
-                "the card."
-            )
+        told = {entry.name: entry for entry in self._session.get_overridable_initializers()}
+        for name in self.card.constants:
+            entry = told.get(name)
+            if entry is None or (entry.type, list(entry.shape)) != ("tensor(float)", [1]):
+                raise ConcordError(
+                    f"{self.path.name} has no input {name} of one float with a value of its own, "
+                    "which its card's levels name; correct the card."
+                )
         for entry, said in zip(self._entries(), self.card.inputs):
             shape, axes = entry.shape, said.axes
             if not shape:

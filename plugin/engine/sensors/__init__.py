@@ -13,18 +13,18 @@ from .presets import (
 )
 from .product import Product
 from .products import product_of, stac_files
-from .recognise import SENSORS, Recognised, SceneBand, recognise
+from .recognise import Recognised, SceneBand, kept, recognise
 
 __all__ = [
     "FOLDER",
     "GENERIC",
-    "SENSORS",
     "Preset",
     "PresetBand",
     "Product",
     "Quality",
     "Recognised",
     "SceneBand",
+    "kept",
     "last_mention",
     "plain",
     "preset",

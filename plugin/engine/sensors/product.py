@@ -13,7 +13,8 @@ class Product:
 
     ``scales`` is {band alias: (scale, offset)}, with '' for every band; ``units`` and ``formulas``
     are {band alias: text} where they are not the preset's; ``names`` is {file name: common name};
-    ``corrected`` says that the baseline offset was already undone in the files.
+    ``corrected`` says that the baseline offset was already undone in the files, ``sure`` that the
+    sensor is named to its processing level.
     """
 
     path: str
@@ -27,6 +28,7 @@ class Product:
     units: dict = field(default_factory=dict)
     formulas: dict = field(default_factory=dict)
     notes: tuple = ()
+    sure: bool = True
 
     @property
     def title(self) -> str:

@@ -172,6 +172,7 @@ def _stac(path: Path, item: dict) -> Product:
         bool(facts.get("earthsearch:boa_offset_applied", False)),
         scales,
         names,
+        sure="sentinel-2" not in collection or "l2a" in collection or "l1c" in collection,
     )
 
 

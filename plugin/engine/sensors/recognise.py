@@ -73,12 +73,21 @@ def recognise(info, sensor: str = "auto") -> Recognised:
     if not info.bands:
         raise ConcordError(f"{info.path} holds no band but transparency; choose another file.")
     found = _recognise(info, sensor)
+    kept = tuple(filter(None, str(info.tags.get(SENSORS, "")).split(",")))
+    if kept and sensor == "auto":
+        found = replace(found, vouched=kept)
     if len(info.bands) == 3 and len(described.bands) == 4 and info.bands[0].dtype == "uint8":
         found.warnings.append(
             f"{Path(info.path).name}: band 4 is marked as transparency and hides pixels; if it "
             "is infrared, choose an aerial sensor with four bands"
         )
     return found
+
+
+def kept(scenes) -> dict:
+    """The tag by which a file keeps what the products of scenes said."""
+    vouched = {s for scene in scenes for found in scene.recognised for s in found.vouched}
+    return {SENSORS: ",".join(sorted(vouched))} if vouched else {}
 
 
 def _without_alpha(info, sensor: str):
@@ -127,7 +136,9 @@ def _recognise(info, sensor: str) -> Recognised:
 
 
 def _named_by_path(path: str) -> tuple:
-    """The preset whose pattern fits the path: the file's own name, then the nearest folder."""
+    """(preset whose pattern fits the path, what fits, whether it leaves no doubt): the file's own
+    name, then the nearest folder; names that say less than the preset come last.
+    """
     *folders, name = Path(path).parts[-7:]
     places = [(name, "the file name")]
     places += [(f"{folder}/", "the folder name") for folder in reversed(folders)]
@@ -136,8 +147,8 @@ def _named_by_path(path: str) -> tuple:
             for candidate in presets():
                 patterns = candidate.patterns if strong else candidate.weak
                 if any(re.search(p, text, re.IGNORECASE) for p in patterns):
-                    return candidate, where
-    return None, ""
+                    return candidate, where, strong
+    return None, "", False
 
 
 def _guess(info, product: Product | None) -> tuple:
@@ -145,11 +156,11 @@ def _guess(info, product: Product | None) -> tuple:
     if product is not None and product.sensor:
         chosen = preset(product.sensor)
         if _match_bands(info, chosen, product) is not None:
-            return chosen, f"{product.title} says {chosen.title}", "", True
-    by_path, where = _named_by_path(info.path)
+            return chosen, f"{product.title} says {chosen.title}", "", product.sure
+    by_path, where, sure = _named_by_path(info.path)
     by_names, doubt = naming.by_descriptions(info)
     if by_path is not None and _match_bands(info, by_path, product) is not None:
-        return by_path, f"{where} fits {by_path.title}", "", True
+        return by_path, f"{where} fits {by_path.title}", "", sure
     if by_names is not None:
         return by_names, f"the band names are those of {by_names.title}", doubt, False
     for candidate in presets():
@@ -220,7 +231,7 @@ def _scaled(info, chosen: Preset, matched: list, reason: str, product) -> Recogn
 
 def _cube(info, sensor: str) -> Recognised:
     """A hyperspectral cube, its bands told by wavelength."""
-    by_path, _ = _named_by_path(info.path)
+    by_path = _named_by_path(info.path)[0]
     chosen = preset("hyperspectral")
     if sensor != "auto":
         chosen = preset(sensor)
@@ -243,11 +254,9 @@ def _as_described(info) -> Recognised:
         bands.append(
             SceneBand(own.index, own.name, own.unit, own.scale, own.offset, own.nodata, wavelength)
         )
-    vouched = tuple(filter(None, str(info.tags.get(SENSORS, "")).split(",")))
     return Recognised(
-        "scene", "Scene", _kind(bands), tuple(bands), "the file names its bands and units",
-        vouched=vouched,
-    )  # fmt: skip
+        "scene", "Scene", _kind(bands), tuple(bands), "the file names its bands and units"
+    )
 
 
 def _kind(bands) -> str:

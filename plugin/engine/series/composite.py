@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-from .. import rasters
+from .. import rasters, sensors
 from ..errors import ConcordError
 from ..grid import Grid
 from ..progress import SILENT, Progress
@@ -64,6 +64,7 @@ def run(
             place,
             len(names) + len(extra),
             "float32",
+            tags=sensors.kept(scenes),
             names=names + extra,
             units=units,
             nodata=np.nan,
