@@ -7,6 +7,7 @@ at the whole tile, so tiles agree with the whole image.
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import nets
@@ -15,6 +16,9 @@ from torch import nn
 from torch.nn import functional as F
 
 START = Path(__file__).resolve().parents[1] / "concord-prompt" / "encoder.onnx"
+# The encoder after 15,000 steps, in the history of this repository: roofs that begin with a later
+# one, which knows more of everything else, come out worse (IoU 0.53 instead of 0.6).
+EARLIER = "0b208a859418b67729667b1c600e1626d7b69e91"
 WIDTHS, DEPTHS = (24, 48, 96, 144), (1, 2, 2, 2)  # of the encoder's first four grids
 FINE = 12  # planes on the image's own grid
 CLASSES = 3
@@ -117,10 +121,21 @@ def _doubled(x, fine):
     return x[..., : fine.shape[-2], : fine.shape[-1]]
 
 
-def started(planes, path: Path = START) -> Net:
-    """A network that begins with the bundled encoder's weights and gives the same features.
+def earlier() -> bytes:
+    """The encoder to begin with; the bundled one in a copy without history, and says so."""
+    asked = ["git", "-C", str(START.parent), "cat-file", "blob", EARLIER]
+    found = subprocess.run(asked, capture_output=True)
+    if found.returncode == 0:
+        return found.stdout
+    print("The encoder of 15,000 steps is in the history of the repository only; beginning with "
+          "the bundled one, from which roofs come out worse.")  # fmt: skip
+    return START.read_bytes()
 
-    The bundled encoder has batch normalisation folded into its convolutions; training goes slowly
+
+def started(planes) -> Net:
+    """A network that begins with the weights of ``earlier`` and gives the same features.
+
+    That encoder has batch normalisation folded into its convolutions; training goes slowly
     without.
 
     Args:
@@ -136,12 +151,12 @@ def started(planes, path: Path = START) -> Net:
     known = {name for name, part in net.named_modules() if isinstance(part, nn.Conv2d)}
     known = {name for name in known if name.split(".")[0] in ("stages", "mix", "smooth")}
     wanted = {f"{name}.{part}" for name in known for part in ("weight", "bias")}
-    for name, values in nets.weights(onnx.load(str(path)).graph).items():
+    for name, values in nets.weights(onnx.load_from_string(earlier()).graph).items():
         if name in wanted and own[name].shape == values.shape:
             own[name] = torch.from_numpy(values)
             wanted.discard(name)
     if wanted:
-        raise ValueError(f"{path} is another encoder: it lacks {sorted(wanted)[0]}.")
+        raise ValueError(f"The encoder is another one: it lacks {sorted(wanted)[0]}.")
     net.load_state_dict(own)
     net.eval()
     old = nn.ModuleList([net.stages, net.mix, net.smooth])

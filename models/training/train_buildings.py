@@ -9,8 +9,8 @@ class of its own for the rim of a roof lets roofs that touch come apart: the car
 picture and to the same upside down, and gives the mean of both; most of it works in 8 bits, which
 costs no accuracy and takes half the time.
 
-The weights that are shipped began as an earlier encoder of concord-prompt; trained anew from the
-present one IoU is 0.55 for one answer.
+It begins with the encoder after 15,000 steps, out of the history of the repository; from the
+present one IoU is 0.53.
 """
 
 from __future__ import annotations
