@@ -13,7 +13,7 @@ class LevelRow:
     def __init__(self, layout):
         self.level = choice()
         tip = tr(
-            "With the air in it (L1C) or without (L2A). By itself: as the product or its name "
+            "With the air in it (L1C) or without (L2A). Automatic: as the product or its name "
             "says, else as the colours tell; Check model shows which"
         )
         self._label = row(layout, tr("Processing level"), self.level, tip)
@@ -28,7 +28,7 @@ class LevelRow:
         self._followed = followed
         names = settings.levels_of(model) if model else []
         self.level.clear()
-        self.level.addItem(tr("By itself"), "")
+        self.level.addItem(tr("Automatic"), "")
         for name in names:
             self.level.addItem(name, name)
         self._label.setVisible(bool(names))

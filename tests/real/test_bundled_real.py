@@ -147,8 +147,9 @@ def test_every_tile_of_a_scene_is_read_at_the_same_level(training, real_data, fo
 def test_the_level_is_told_by_the_product_and_by_colours_alike(
     real_data, tmp_path, where, bands, level
 ):
-    card = session.Model(S2).card
-    for first in sorted(real_data.glob(where.format(bands[0]))):
+    card, found = session.Model(S2).card, sorted(real_data.glob(where.format(bands[0])))
+    assert found
+    for first in found:
         paths = [first.with_name(first.name.replace(bands[0], b)) if b else first for b in bands]
         with Scene([str(p) for p in paths]) as scene:
             said = levels.assumed(card, scene)

@@ -47,6 +47,7 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
     if wish.flips not in (1, 2, 4, 8):
         raise ConcordError(f"FLIPS is {wish.flips}; give 1, 2, 4 or 8.")
     # A look at a large image takes a while; a cancel is answered all the same.
+    # A level may be meant for the gate alone; where neither tells levels it is refused.
     asked = wish.level if levels.of(card) or not gates.tells_levels(wish.gate) else ""
     level = jobs.answered(lambda: levels.over(card, scenes, asked), progress)
     model.card = card = levels.applied(card, level)
