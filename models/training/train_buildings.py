@@ -10,8 +10,8 @@ picture and to the same upside down, and gives the mean of both; most of it work
 costs no accuracy and takes half the time.
 
 It begins with the encoder after 15,000 steps, out of the history of the repository; from the
-present one IoU is 0.53. Trained again it was 0.585 instead of the 0.609 that is shipped, whose weights
-are of an earlier training; where the difference comes from is not known.
+present one IoU is 0.53. Trained again it was 0.585 instead of the 0.609 that is shipped, whose
+weights are of an earlier training; where the difference comes from is not known.
 """
 
 from __future__ import annotations
