@@ -7,6 +7,7 @@ at the whole tile, so tiles agree with the whole image.
 
 from __future__ import annotations
 
+import math
 import subprocess
 from pathlib import Path
 
@@ -22,6 +23,7 @@ EARLIER = "0b208a859418b67729667b1c600e1626d7b69e91"
 WIDTHS, DEPTHS = (24, 48, 96, 144), (1, 2, 2, 2)  # of the encoder's first four grids
 FINE = 12  # planes on the image's own grid
 CLASSES = 3
+SURE = 0.3  # a pixel is roof from this chance on; see `Twice`
 
 
 class Conv(nn.Sequential):
@@ -96,6 +98,10 @@ class Twice(nn.Module):
     Roofs have no up and down, so the two answers err apart; the mean finds more roofs for twice the
     time. Whether a pixel is roof at all is asked before inside or rim: its ground is lowered where
     the two share what speaks for a roof, so that the largest logit answers that question.
+
+    A network that knows one town by heart doubts the roofs of another, so less than a half is
+    enough. Two trainings without the western 640 columns of the mosaic reached IoU 0.655 and 0.630
+    there at 0.3 (0.643 and 0.619 at a half), and 0.628 and 0.606 at 0.3 m (0.595 and 0.551).
     """
 
     def __init__(self, model: nn.Module):
@@ -112,7 +118,8 @@ class Twice(nn.Module):
         said = torch.log((odds / 2).clamp(min=1e-6))[..., :rows, :cols]
         roof = said[:, 1:]
         shared = torch.logsumexp(roof, 1, keepdim=True) - roof.amax(1, keepdim=True)
-        return torch.cat([said[:, :1] - shared, roof], 1)
+        ground = said[:, :1] - shared + math.log(SURE / (1 - SURE))
+        return torch.cat([ground, roof], 1)
 
 
 def _doubled(x, fine):
