@@ -12,6 +12,7 @@ from qgis.core import (
     QgsContrastEnhancement,
     QgsMultiBandColorRenderer,
     QgsPalettedRasterRenderer,
+    QgsProject,
     QgsRasterLayer,
     QgsRasterMinMaxOrigin,
     QgsRasterShader,
@@ -128,9 +129,16 @@ def is_imagery(layer: object) -> bool:
     )
 
 
-def image_rank(layer: QgsRasterLayer) -> int:
-    """Which of several images is most likely meant: the one with most bands, never classes."""
-    return 0 if is_class_raster(layer) else layer.bandCount()
+def image_rank(layer: QgsRasterLayer) -> tuple:
+    """Which of several images is most likely meant: one that is seen, in colour, and on top.
+
+    A layer that the tree does not know yet is new, and will lie on top.
+    """
+    root = QgsProject.instance().layerTreeRoot()
+    node, order = root.findLayer(layer.id()), root.layerOrder()
+    seen = node is None or node.isVisible()
+    place = order.index(layer) if layer in order else -1
+    return (not is_class_raster(layer), seen, min(layer.bandCount(), 3), -place)
 
 
 def _shows_classes(layer: QgsRasterLayer) -> bool:

@@ -93,13 +93,17 @@ def note(text: str = "") -> QLabel:
 
 
 class LayerCombo(QgsMapLayerComboBox):
-    """Layers of the project that pass a test which reads headers only."""
+    """Layers of the project that pass a test which reads headers only.
+
+    With a rank the choice follows the layer tree until the user chooses, or `keep` is called; it
+    does so again once that layer is gone.
+    """
 
     def __init__(self, kind: str, accepts=None, empty: bool = False, rank=None, parent=None):
         """`accepts(layer)` decides what is listed; the highest `rank(layer)` is chosen at first."""
         super().__init__(parent)
-        self._rank = rank
-        self.activated.connect(self._chosen_by_hand)
+        self._rank, self._kept = rank, ""
+        self.activated.connect(lambda _index: self.keep())
         filters = QgsMapLayerProxyModel.Filter
         self.setFilters({"raster": filters.RasterLayer, "polygon": filters.PolygonLayer}[kind])
         self.setAllowEmptyLayer(empty)
@@ -111,17 +115,30 @@ class LayerCombo(QgsMapLayerComboBox):
             project.layersAdded.connect(self.sieve)
             project.layersRemoved.connect(self.sieve)
             self.sieve()
+        if rank is not None:
+            tree = QgsProject.instance().layerTreeRoot()
+            tree.layerOrderChanged.connect(self._follow)
+            tree.visibilityChanged.connect(self._follow)
 
     def sieve(self, *_) -> None:
         """Hide the layers that do not pass."""
         layers = QgsProject.instance().mapLayers().values()
         self.setExceptedLayerList([layer for layer in layers if not self._accepts(layer)])
-        if self._rank is not None:
-            fitting = [layer for layer in layers if self._accepts(layer)]
-            self.setLayer(max(fitting, key=self._rank, default=None))
+        self._follow()
 
-    def _chosen_by_hand(self, _index: int) -> None:
-        self._rank = None
+    def _follow(self, *_) -> None:
+        """Choose the layer of the highest rank, unless one is kept."""
+        project = QgsProject.instance()
+        if self._rank is None or project.mapLayer(self._kept) is not None:
+            return
+        hidden = self.exceptedLayerList()
+        fitting = [layer for layer in project.mapLayers().values() if layer not in hidden]
+        self.setLayer(max(fitting, key=self._rank, default=None))
+
+    def keep(self) -> None:
+        """The layer that is chosen stays so, whatever happens in the layer tree."""
+        layer = self.currentLayer()
+        self._kept = layer.id() if layer is not None else ""
 
     def release(self) -> None:
         """Stop listening to the project."""
@@ -129,7 +146,7 @@ class LayerCombo(QgsMapLayerComboBox):
             project = QgsProject.instance()
             project.layersAdded.disconnect(self.sieve)
             project.layersRemoved.disconnect(self.sieve)
-            self._accepts = None
+            self._accepts = self._rank = None
 
 
 class PathCombo(QWidget):
