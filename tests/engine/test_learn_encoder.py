@@ -60,6 +60,25 @@ def test_encoder_and_classifier_are_one_file_that_tiles_exactly(land, tmp_path, 
     assert np.abs(once - rasters.read(shares)).max() < 1e-6
 
 
+def test_each_tile_of_a_classifier_took_its_processing_level_for_itself(land, tmp_path):
+    """What an encoder takes an image for is said once, for all tiles, as in its own runs."""
+    image, labels, _ = land
+    train.train(wish(tmp_path / "mine.onnx", labels, encoder=S2, alone=True), [image])
+    maps, said = {}, {}
+    for level in ("L1C", "L2A"):
+        target = str(tmp_path / f"{level}.tif")
+        with Scene([image]) as scene:
+            model = session.Model(str(tmp_path / "mine.onnx"))
+            said[level] = runner.run(model, scene, runner.RunWish(target, level=level))["level"]
+        maps[level] = rasters.read(target)
+    assert all(level in str(told) for level, told in said.items()), said
+    assert 0.001 < (maps["L1C"] != maps["L2A"]).mean() < 1
+    with Scene([image]) as scene:
+        found = encoder.load(S2, scene)
+    (number,) = found.constants.values()
+    assert number in (0.0, 1.0)  # the clear sample scene is of one level, not unknown
+
+
 def test_card_takes_over_what_the_encoder_binds_it_to(land, tmp_path):
     image, labels, _ = land
     train.train(wish(tmp_path / "mine.onnx", labels, encoder=S2), [image])

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ConcordError
 from ..infer import card as cards
-from ..infer import preflight
+from ..infer import levels, preflight
 from ..infer.session import Model
 from . import graphs, inline
 
@@ -47,6 +47,17 @@ class Encoder:
     alignment: int
     part: inline.Part = field(repr=False, compare=False, default=None)
 
+    @property
+    def constants(self) -> dict:
+        """{input of the graph: the number that it gets for the training image}."""
+        return {inline.PREFIX + name: number for name, number in self.card.constants.items()}
+
+    @property
+    def levels(self) -> dict:
+        """What a classifier's card says of processing levels, as the network's; see ``levels``."""
+        said = levels.of(self.card)
+        return {**self.card.hyper["levels"], "input": inline.PREFIX + said.input} if said else {}
+
 
 def load(name: str, scene) -> Encoder:
     """The encoder ``name`` (bundled id or ONNX file) for the bands of ``scene``.
@@ -60,7 +71,9 @@ def load(name: str, scene) -> Encoder:
     model = Model(name)
     card = model.card.require_complete(str(model.path))
     _require_dense(model)
-    _require_fit(preflight.check(card, scene, model), model.path.name)
+    level = levels.over(card, [scene])
+    _require_fit(preflight.check(card, scene, model, level=level), model.path.name)
+    card = levels.applied(card, level)
     bands = tuple(dict.fromkeys(b for entry in card.inputs for b in _present(entry, scene)))
     part = inline.cut(model.path, card.kind == "embeddings", str(card.hyper.get("features") or ""))
     group = "_".join(card.id.split())

@@ -61,6 +61,11 @@ class Plan:
         return self.encoder.alignment if self.encoder else 1
 
     @property
+    def constants(self) -> dict:
+        """{input of the graph beside the image: number}."""
+        return self.encoder.constants if self.encoder else {}
+
+    @property
     def sources(self) -> list:
         """What features come from: bands, derived bands, and the encoder by its name."""
         return [*self.own, *self.derived, *([self.encoder.id] if self.encoder else [])]
@@ -209,6 +214,7 @@ class Reader:
     def __init__(self, plan: Plan, scene, fill: np.ndarray, made=None):
         self._plan, self._scene, self._fill = plan, scene, fill
         self._session = feature_session(plan) if made is None else session(made)
+        self._more = {name: np.array([n], np.float32) for name, n in plan.constants.items()}
 
     @property
     def side(self) -> int:
@@ -223,7 +229,7 @@ class Reader:
         image = np.where(empty, self._fill[:, None, None], image)
         if any(more):  # the image's end is no multiple of what the encoder wants
             image = np.pad(image, ((0, 0), (0, more[0]), (0, more[1])), mode="symmetric")
-        planes = self._session.run(None, {INPUT: image[None]})[0][0]
+        planes = self._session.run(None, {INPUT: image[None], **self._more})[0][0]
         if self._plan.encoder and not all_finite(planes):
             raise ConcordError(
                 f"The encoder {self._plan.encoder.id} returned values that are not numbers; check "

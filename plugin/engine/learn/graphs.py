@@ -12,7 +12,7 @@ class Builder:
     """Collects nodes and constants of a graph; ``node`` gives the name of what it computes."""
 
     def __init__(self):
-        self.nodes, self.constants = [], []
+        self.nodes, self.constants, self.free = [], [], []
         self.opsets, self.ir_version = {"": OPSET, "ai.onnx.ml": 3}, 8
 
     def constant(self, value, dtype=np.float32) -> str:
@@ -34,13 +34,16 @@ class Builder:
         return output
 
     def model(self, name: str, bands: int, output: str, planes: int):
-        """The ONNX model from (batch, bands, h, w) to (batch, planes, h, w)."""
+        """The ONNX model from (batch, bands, h, w) to (batch, planes, h, w).
+
+        ``free`` inputs, which have values of their own, come behind the image.
+        """
         from onnx import TensorProto, checker, helper
 
         sizes = ["height", "width"]
         source = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["batch", bands, *sizes])
         result = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", planes, *sizes])
-        graph = helper.make_graph(self.nodes, name, [source], [result], self.constants)
+        graph = helper.make_graph(self.nodes, name, [source, *self.free], [result], self.constants)
         opsets = [helper.make_opsetid(*pair) for pair in self.opsets.items()]
         made = helper.make_model(
             graph, opset_imports=opsets, ir_version=self.ir_version, producer_name="concord"

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import ConcordError
 from .graphs import OPSET
 
-_PREFIX = "encoder/"
+PREFIX = "encoder/"
 _MAPS = ("Conv", "FusedConv", "ConvTranspose")
 
 
@@ -20,6 +20,7 @@ class Part:
         inputs: the file's input names -> their names here.
         types: the file's input names -> element type (onnx.TensorProto).
         opsets: {domain: version}.
+        free: inputs that have a value of their own (onnx.ValueInfoProto); they stay inputs.
     """
 
     nodes: tuple
@@ -29,6 +30,7 @@ class Part:
     output: str
     opsets: dict
     ir_version: int
+    free: tuple = ()
 
     def add(self, build, feeds: dict) -> str:
         """Add the part to a graph; ``feeds`` are {input name of the file: tensor}."""
@@ -42,6 +44,7 @@ class Part:
             build.nodes.append(helper.make_node("Cast", [planes], [own], name=own, to=kind))
         build.nodes.extend(self.nodes)
         build.constants.extend(self.weights)
+        build.free.extend(self.free)
         build.opsets.update({k: max(v, build.opsets.get(k, 0)) for k, v in self.opsets.items()})
         build.ir_version = max(build.ir_version, self.ir_version)
         return build.node("Cast", self.output, to=TensorProto.FLOAT)
@@ -64,11 +67,11 @@ def cut(path, last: bool = False, wanted: str = "") -> Part:
     model = onnx.load(str(path))
     if model.functions:
         raise ConcordError(f"{name} holds functions; export it again with its functions inlined.")
-    model = compose.add_prefix(_converted(model, name), _PREFIX)
+    model = compose.add_prefix(_converted(model, name), PREFIX)
     graph = model.graph
     output = graph.output[0].name
     if wanted:
-        output = _PREFIX + wanted
+        output = PREFIX + wanted
         if not any(output in node.output for node in graph.node):
             raise ConcordError(
                 f"{name} has no tensor {wanted}, which its card names as features; correct it."
@@ -81,9 +84,10 @@ def cut(path, last: bool = False, wanted: str = "") -> Part:
     inputs = [i for i in graph.input if i.name not in kept]
     return Part(
         tuple(nodes), weights,
-        {i.name[len(_PREFIX):]: i.name for i in inputs},
-        {i.name[len(_PREFIX):]: i.type.tensor_type.elem_type for i in inputs},
+        {i.name[len(PREFIX):]: i.name for i in inputs},
+        {i.name[len(PREFIX):]: i.type.tensor_type.elem_type for i in inputs},
         output, {o.domain: o.version for o in model.opset_import}, model.ir_version,
+        tuple(i for i in graph.input if i.name in kept & used),
     )  # fmt: skip
 
 

@@ -57,6 +57,8 @@ def item(wish, plan, scene, scheme, learned, samples, quality) -> dict:
     if encoder:
         hyper["encoder"] = {"id": encoder.id, "sha256": encoder.sha256,
                             "licence": encoder.card.licence}  # fmt: skip
+        if encoder.levels:
+            hyper["levels"] = encoder.levels
     if len(set(units)) == 1 and units[0]:
         hyper["unit"] = units[0]
     return {
