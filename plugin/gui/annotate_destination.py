@@ -6,8 +6,8 @@ from qgis.PyQt.QtCore import QObject, pyqtSignal
 from qgis.PyQt.QtWidgets import QFormLayout, QStackedWidget, QToolButton
 
 from ..bridge import painting, settings
-from ..bridge.proposals import is_proposals
 from ..bridge.text import tr
+from .annotate_labels import LabelCombo
 from .widgets import LayerCombo, choice, row, side_by_side
 
 POLYGONS, PIXELS = "polygons", "pixels"
@@ -23,7 +23,7 @@ class Destination(QObject):
         self.kind = choice()
         self.kind.addItem(tr("Polygons"), POLYGONS)
         self.kind.addItem(tr("Class raster"), PIXELS)
-        self.labels = LayerCombo("polygon", lambda layer: not is_proposals(layer))
+        self.labels = LabelCombo()
         self.new_button = QToolButton()
         self.new_button.setText(tr("New…"))
         self.new_button.setToolTip(tr("Make a GeoPackage with the fields a label layer needs"))
@@ -43,7 +43,8 @@ class Destination(QObject):
         row(layout, tr("Write into"), self.kind, tip)
         tip = tr(
             "Accepted proposals and strokes are written here: one feature each, or painted over "
-            "the class raster, which is not changed; saving makes a new one"
+            "the class raster, which is not changed; saving makes a new one. Without a label "
+            "layer, you are asked for its file when you accept"
         )
         row(layout, tr("&Label layer"), self._pages, tip, self.labels)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from qgis.core import QgsGeometry, QgsVectorLayer
 from qgis.PyQt.QtWidgets import QFileDialog
 
-from ..bridge import labels, layers, touching
+from ..bridge import label_layers, labels, layers, touching
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
 
@@ -138,4 +138,5 @@ class Polygons:
         layers.style_labels(layer, panel.classes.scheme())
         layers.add_layer(layer, panel.project)
         panel.labels.setLayer(layer)
+        label_layers.remember(layer, panel.project)
         return layer
