@@ -32,7 +32,8 @@ class AnnotatePanel(Panel):
     TITLE = "Annotate"
     HINT = "Click an object on the map; Concord proposes its outline and you accept it."
 
-    _told = ""  # what the last object was accepted as, until the next one begins
+    _turn = 0  # of the session, when the last word was said
+    _prompted = None  # id and name of the image; a layer that was removed cannot tell them
 
     def build(self) -> None:
         self._canvas = canvas = self.iface.mapCanvas()
@@ -89,6 +90,10 @@ class AnnotatePanel(Panel):
         self.journal.set_layer(layer)
         self._destination_changed()
 
+    def _raster_changed(self, *_) -> None:
+        if self.destination.is_raster:  # else its list alone changed
+            self._destination_changed()
+
     def _destination_changed(self, *_) -> None:
         """Polygons or pixels, or another layer of them."""
         self.pixels.layer_changed()
@@ -96,15 +101,21 @@ class AnnotatePanel(Panel):
         for tool in (self.tool, self.touch.tool):
             tool.takes_undo = self.destination.is_raster
         if self.touch.tool_on or self.prompting:
-            if self.target_of_labels.problem():
+            reason = self._obstacle()
+            if reason:
                 self._stop()
+                self.tell(reason, warn=True)
             else:  # not now: the project may just be removing layers
                 QTimer.singleShot(0, self._begin_again)
         self.refresh()
 
+    def _obstacle(self) -> str:
+        """Why the tool that has the map cannot go on; prompts need no label layer yet."""
+        return self._need() if self.prompting else self.target_of_labels.problem()
+
     def _begin_again(self) -> None:
         on = not self._released and (self.touch.tool_on or self.prompting)
-        if on and not self.target_of_labels.problem():
+        if on and not self._obstacle():
             self._guarded(self.target_of_labels.begin)
 
     def step_back(self, steps: int) -> None:
@@ -113,10 +124,35 @@ class AnnotatePanel(Panel):
         self._show_state()
 
     def _reconfigure(self) -> None:
-        self.session.clear()
-        self.session.examples = []
-        self.session.settings = self.image_box.wish()
+        """Another image, composite or model: the prompts are of the image and stay with it."""
+        session, wish = self.session, self.image_box.wish()
+        before, session.settings = session.settings, wish
+        if wish != before:
+            session.examples = []
+            image = wish.get("IMAGE")
+            if image is before.get("IMAGE"):
+                session.ask_again()
+            else:
+                session.clear()
+                left, self._prompted = self._prompted, image and (image.id(), image.name())
+                if left and self.prompting:  # not now, see _destination_changed
+                    QTimer.singleShot(0, lambda: self._image_left(*left))
         self.refresh()
+
+    def _image_left(self, identifier: str, name: str) -> None:
+        """The image was prompted and is not the chosen one any more."""
+        if not self._released and self.prompting and self.project.mapLayer(identifier) is None:
+            self._stop()
+            text = tr("{name} is no longer in the project; choose an image and start again.")
+            self.tell(text.format(name=name), warn=True)
+
+    def _start_over(self) -> None:
+        """Another project: nothing that is said or counted comes from the one before."""
+        if self.prompting or self.touch.tool_on:
+            self._stop()
+        self.session.clear()
+        self.session.object = 1
+        self.say("")
 
     def make_label_layer(self, path: str) -> QgsVectorLayer:
         """Make a label layer in the image's CRS, add it and choose it."""
@@ -144,9 +180,9 @@ class AnnotatePanel(Panel):
         if self.prompting:
             self._stop()
             return
+        self.say("")
         self.target_of_labels.begin()
         self._canvas.setMapTool(self.tool)
-        self.say("")
         self.session.prepare(at_once=True)
 
     @property
@@ -164,8 +200,10 @@ class AnnotatePanel(Panel):
         self.iface.actionPan().trigger()
 
     def _shown(self, on: bool) -> None:
-        if not on and (self.prompting or self.touch.tool_on):
-            self._stop()
+        if not on:
+            if self.prompting or self.touch.tool_on:
+                self._stop()
+            self.session.clear()  # its marks would be left on the map without a word
 
     def _view_changed(self) -> None:
         if self.prompting:
@@ -180,12 +218,12 @@ class AnnotatePanel(Panel):
         """Take the label at a place of the map as the prompt; accepting replaces its outline."""
         layer = self.labels.currentLayer()
         if layer is None or self.destination.is_raster:
-            self.say(tr("Only polygons can be refined."))
+            self.tell(tr("Only polygons can be refined."))
             return
         crs = self._canvas.mapSettings().destinationCrs()
         found = labels.label_at(layer, point, crs, self.project)
         if found is None:
-            self.say(tr("There is no label to refine; point at one."))
+            self.tell(tr("There is no label to refine; point at one."))
         else:
             self.session.set_shape(*found)
 
@@ -193,9 +231,7 @@ class AnnotatePanel(Panel):
         on = new is self.tool
         self.start_button.setChecked(on)
         self.start_button.setText(tr("Stop &prompting") if on else tr("Start &prompting"))
-        if not on and new is not self.touch.tool:  # the brush leaves an open proposal alone
-            self.session.clear()
-        self.touch.tool_set(new)
+        self.touch.tool_set(new)  # an open proposal waits: QGIS too changes tools, unasked
         self._show_state()
 
     def _crs_changed(self) -> None:
@@ -217,8 +253,7 @@ class AnnotatePanel(Panel):
             self.fail(str(error))
             return False
         self.session.taken()
-        self._told = tr("Accepted as {name}.").format(name=self.classes.entry.name)
-        self.say(self._told)
+        self.tell(tr("Accepted as {name}.").format(name=self.classes.entry.name))
         return True
 
     def accept_all(self) -> None:
@@ -234,19 +269,25 @@ class AnnotatePanel(Panel):
         self.target_of_labels.save()
         self._show_state()
 
-    def _prompt_failed(self, text: str) -> None:
+    def tell(self, text: str, warn: bool = False) -> None:
+        """Say what is true until the next prompt; a warning stands over the map too."""
+        self._turn = self.session.turn
         self.say(text)
-        self.iface.messageBar().pushMessage("Concord", text, Qgis.MessageLevel.Warning, 6)
+        if warn:
+            self.iface.messageBar().pushMessage("Concord", text, Qgis.MessageLevel.Warning, 6)
+
+    def _prompt_failed(self, text: str) -> None:
+        self.tell(text, warn=True)
 
     def updated(self) -> None:
         self._show_state()
 
     def _show_state(self) -> None:
         session = self.session
-        if self._told and not session.empty:  # of the object before this one
-            if self.status.text() == self._told:
+        if session.turn != self._turn:  # what is said was said of other prompts
+            self._turn = session.turn
+            if not self.runner.busy:
                 self.say("")
-            self._told = ""
         ready = session.chosen is not None and not session.busy
         self.accept_button.setEnabled(ready)
         self.drop_button.setEnabled(not session.empty)
@@ -255,6 +296,9 @@ class AnnotatePanel(Panel):
         self.keep_button.setEnabled(self.target_of_labels.modified)
         self.touch.show_state()
         text = session.describe() if self.prompting else ""
+        if not text and not session.empty:
+            text = tr("Object {n} waits; start prompting to go on with it, or drop it.")
+            text = text.format(n=session.object)
         self.state.setText(text)
         self.state.setVisible(bool(text))
 
@@ -265,6 +309,7 @@ class AnnotatePanel(Panel):
         self._canvas.extentsChanged.disconnect(self._view_changed)
         self.toggleViewAction().toggled.disconnect(self._shown)
         self._canvas.destinationCrsChanged.disconnect(self._crs_changed)
+        self.project.cleared.disconnect(self._start_over)
         self._canvas.unsetMapTool(self.tool)
         self.tool.deleteLater()  # the canvas owns it and lives on
         self.touch.release()
@@ -272,5 +317,6 @@ class AnnotatePanel(Panel):
         self.session.release()
         self.journal.release()
         self.checkpoint.release()
+        self.image_box.release()
         self.keys.release()
         super().release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qgis.core import QgsProject
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 from qgis.PyQt.QtWidgets import QCheckBox, QVBoxLayout
 
@@ -18,6 +19,7 @@ class ImageBox(QObject):
     """Image, composite and model; `changed` when proposals would be other ones."""
 
     changed = pyqtSignal()
+    _known = None  # the layer whose composites are listed
 
     def __init__(self, panel):
         super().__init__(panel)
@@ -44,11 +46,22 @@ class ImageBox(QObject):
     def connect(self) -> None:
         """Follow the user from now on."""
         self.image.layerChanged.connect(self._image_changed)
+        QgsProject.instance().layersRemoved.connect(self._look_again)
         self.composite.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.model.changed.connect(lambda *_: self.changed.emit())
         self._image_changed(self.image.currentLayer())
 
+    def _look_again(self, *_) -> None:
+        """The box goes on to a neighbour of a layer that is removed, and does not say so."""
+        if self.image.currentLayer() is not self._known:
+            self._image_changed(self.image.currentLayer())
+
+    def release(self) -> None:
+        """Stop listening to the project."""
+        QgsProject.instance().layersRemoved.disconnect(self._look_again)
+
     def _image_changed(self, layer) -> None:
+        self._known = layer
         self.composite.blockSignals(True)
         self.composite.clear()
         if layer is not None and layer.isValid() and layer.bandCount():

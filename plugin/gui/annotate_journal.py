@@ -75,13 +75,13 @@ class JournalKeeper(QObject):
             self._panel.fail(str(error))
             return
         self._close_offer()
-        text = tr("Restored {n} edits.") if count else tr("The unfinished prompt is back.")
-        self._panel.say(text.format(n=count))
         crs = self._panel._canvas.mapSettings().destinationCrs()
         if prompt and capture.qgis_crs(prompt.get("crs", "")) == QgsCoordinateReferenceSystem(crs):
             if self._panel.start_button.isEnabled() and not self._panel.start_button.isChecked():
                 self._panel.toggle()
             self._panel.session.resume(prompt)
+        text = tr("Restored {n} edits.") if count else tr("The unfinished prompt is back.")
+        self._panel.tell(text.format(n=count))
 
     def discard(self, layer: QgsVectorLayer) -> None:
         """Forget what the crash left."""

@@ -36,6 +36,7 @@ class Polygons:
     def begin(self) -> None:
         """Before a tool takes the map: colours, the next number, and Ctrl+Z for this layer."""
         if self.layer is None:  # it is asked for when the first proposal is accepted
+            self._panel.session.object = 1
             return
         self._style_if_plain()
         self._panel.session.object = labels.next_object(self.layer)

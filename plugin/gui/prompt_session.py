@@ -55,6 +55,11 @@ class PromptSession(PromptAnswers):
     def empty(self) -> bool:
         return self.prompts.empty
 
+    @property
+    def turn(self) -> int:
+        """Grows with every question; what was said of an earlier one is no longer true."""
+        return self._turn
+
     def add_point(self, point: QgsPointXY, label: int) -> None:
         if self._beyond(point):
             self.failed.emit(tr("There is no image here; click on the image."))
@@ -95,7 +100,14 @@ class PromptSession(PromptAnswers):
         if not self.empty:
             if self.prompts.pop() == "shape":
                 self.refined = None
-            self._ask(undone=True)
+            self._ask(afresh=True)
+
+    def ask_again(self) -> None:
+        """Ask the same of another model or composite; similar objects were the old one's."""
+        if self.alike:
+            self.clear()
+        else:
+            self._ask(afresh=True)
 
     def clear(self) -> None:
         """Drop prompts and proposal; nothing was written yet."""
@@ -175,14 +187,14 @@ class PromptSession(PromptAnswers):
         image = self.settings["IMAGE"]
         return asked(self.canvas, image.crs(), points, self.box, self.prompts.shape, previous)
 
-    def _ask(self, undone: bool = False) -> None:
+    def _ask(self, afresh: bool = False) -> None:
         self._turn += 1
         self._hover_turn += 1
         self.runner.drop("prompt", "outline", "hover", "encode")
         self.marks.hide_preview()
         self._pending = False
         usable = self.prompts.usable
-        previous = self.chosen.answer if self.chosen is not None and not undone else None
+        previous = self.chosen.answer if self.chosen is not None and not afresh else None
         self._grow = 0
         if not usable or not self.settings:
             self.candidates, self._chosen = [], 0

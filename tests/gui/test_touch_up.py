@@ -252,7 +252,8 @@ def test_the_brush_leaves_an_open_proposal_alone(panel):
     propose(panel)
     panel.touch.wish("brush")
     assert panel.session.chosen is not None
-    panel._stop()
+    panel.close()
+    panel.toggleViewAction().toggled.emit(False)
     assert panel.session.chosen is None
 
 
