@@ -32,6 +32,7 @@ from .text import tr
 from .vector_styles import (
     entries_of_labels,
     is_label_layer,
+    is_plain,
     style_chips,
     style_labels,
     style_prompts,
@@ -52,6 +53,7 @@ __all__ = [
     "is_class_raster",
     "is_imagery",
     "is_label_layer",
+    "is_plain",
     "is_vote",
     "style_chips",
     "style_classes",

@@ -108,22 +108,31 @@ def taxonomies() -> list[str]:
     return taxonomy.available() + paths(TAXONOMIES)
 
 
+def title_of_taxonomy(id_or_file: str) -> str:
+    """A class scheme's own title; what cannot be read is called by its file."""
+    path = Path(id_or_file)
+    found = _scheme(id_or_file, path.stat().st_mtime if path.is_file() else 0.0)
+    return found.title if found is not None else path.stem
+
+
 def about_taxonomy(id_or_file: str) -> str:
     """A class scheme in one line, title and classes; what cannot be read stands as it is."""
     path = Path(id_or_file)
-    return _about(id_or_file, path.stat().st_mtime if path.is_file() else 0.0)
-
-
-@functools.lru_cache(maxsize=64)
-def _about(id_or_file: str, _changed: float) -> str:
-    try:
-        scheme = taxonomy.load(id_or_file)
-    except ConcordError:  # empty, or a file that is gone
+    scheme = _scheme(id_or_file, path.stat().st_mtime if path.is_file() else 0.0)
+    if scheme is None:
         return id_or_file
     names = [entry.name for entry in scheme.classes]
     listed = ", ".join(names[:_LISTED]) + ("…" if len(names) > _LISTED else "")
     text = tr("{title}: {n} classes ({names})")
     return text.format(title=scheme.title, n=len(names), names=listed)
+
+
+@functools.lru_cache(maxsize=64)
+def _scheme(id_or_file: str, _changed: float) -> taxonomy.Taxonomy | None:
+    try:
+        return taxonomy.load(id_or_file)
+    except ConcordError:  # empty, or a file that is gone
+        return None
 
 
 def annotator() -> str:

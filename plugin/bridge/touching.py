@@ -57,7 +57,7 @@ def paint(
     Raises:
         ConcordError: the stroke cannot be written; the layer is as it was.
     """
-    title, own = tr("Paint a label"), layer.crs()
+    title, own = tr("Brush stroke"), layer.crs()
     shape = _moved(layer, stroke, crs, context)
     if extends is None:
         values = {**values, "source": SOURCE}
@@ -108,7 +108,7 @@ def erase(
             done = all(layer.changeAttributeValue(number, source, SOURCE) for number in left)
         return done and all(layer.addFeature(piece) for piece in pieces(source))
 
-    labels.in_one_step(layer, tr("Erase from labels"), write)
+    labels.in_one_step(layer, tr("Eraser stroke"), write)
     return len(cut)
 
 

@@ -6,6 +6,7 @@ from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsFillSymbol,
     QgsGraduatedSymbolRenderer,
+    QgsMapLayer,
     QgsMarkerSymbol,
     QgsRasterLayer,
     QgsRendererCategory,
@@ -66,6 +67,13 @@ def is_label_layer(layer: QgsVectorLayer) -> bool:
     renderer = layer.renderer()
     return isinstance(renderer, QgsCategorizedSymbolRenderer) and (
         renderer.classAttribute() == "class"
+    )
+
+
+def is_plain(layer: QgsMapLayer) -> bool:
+    """Whether a label layer was made before there were classes to show."""
+    return (
+        isinstance(layer, QgsVectorLayer) and is_label_layer(layer) and not entries_of_labels(layer)
     )
 
 

@@ -9,8 +9,8 @@ from qgis.PyQt.QtWidgets import QLineEdit
 
 from ..bridge import labels, settings
 from ..bridge.text import tr
-from ..engine.errors import ConcordError
 from . import annotate_parts
+from .annotate_accept import Acceptance
 from .annotate_destination import Destination
 from .annotate_image import ImageBox
 from .annotate_journal import JournalKeeper
@@ -41,6 +41,7 @@ class AnnotatePanel(Panel):
         self.tool = PromptTool(canvas, self.keys)
         self.session = PromptSession(canvas, self)
         self.journal = JournalKeeper(self)
+        self.acceptance = Acceptance(self)
         self.polygons, self.pixels = Polygons(self), Pixels(self)
         self._build_labels()
         self._build_image()
@@ -88,6 +89,7 @@ class AnnotatePanel(Panel):
     def _label_layer_changed(self, layer) -> None:
         self.fields.set_layer(layer)
         self.journal.set_layer(layer)
+        self.acceptance.follow(layer)
         self._destination_changed()
 
     def _raster_changed(self, *_) -> None:
@@ -98,8 +100,6 @@ class AnnotatePanel(Panel):
         """Polygons or pixels, or another layer of them."""
         self.pixels.layer_changed()
         self.classes.set_layer(self.target_of_labels.layer)
-        for tool in (self.tool, self.touch.tool):
-            tool.takes_undo = self.destination.is_raster
         if self.touch.tool_on or self.prompting:
             reason = self._obstacle()
             if reason:
@@ -117,11 +117,6 @@ class AnnotatePanel(Panel):
         on = not self._released and (self.touch.tool_on or self.prompting)
         if on and not self._obstacle():
             self._guarded(self.target_of_labels.begin)
-
-    def step_back(self, steps: int) -> None:
-        """Undo (1) or redo (-1) one step on a class raster; polygons have QGIS's own undo."""
-        self._guarded(lambda: self.say(self.pixels.step_back(steps)))
-        self._show_state()
 
     def _reconfigure(self) -> None:
         """Another image, composite or model: the prompts are of the image and stay with it."""
@@ -166,14 +161,6 @@ class AnnotatePanel(Panel):
             return tr("Open an image, or load a scene first.")
         target = self.target_of_labels
         return target.problem() if target.RASTER or target.layer is not None else ""
-
-    def _missing(self) -> str:
-        """Why a proposal cannot be written; asks for a label layer where there is none."""
-        if self.classes.entry is None:
-            return tr("Choose a class scheme, so that there is a class to give.")
-        if not self.target_of_labels.RASTER and self.polygons.layer is None:
-            self.polygons.ask_for_layer()
-        return self.target_of_labels.problem()
 
     def toggle(self) -> None:
         """Start or stop taking prompts from the map."""
@@ -239,30 +226,7 @@ class AnnotatePanel(Panel):
 
     def accept(self) -> bool:
         """Write the proposal that is shown as one feature in one undo step; True when it is."""
-        candidate = self.session.chosen
-        if candidate is None:
-            self.say(tr("Nothing to accept yet; click an object on the map."))
-            return False
-        try:
-            missing = self._missing()
-            if missing:  # the proposal stays
-                self.say(missing)
-                return False
-            self.target_of_labels.accept(candidate)
-        except ConcordError as error:
-            self.fail(str(error))
-            return False
-        self.session.taken()
-        self.tell(tr("Accepted as {name}.").format(name=self.classes.entry.name))
-        return True
-
-    def accept_all(self) -> None:
-        """Accept every similar object, one undo step each; one that does not fit stays shown."""
-        count = 0
-        while self.session.alike and self.session.chosen is not None and self.accept():
-            count += 1
-        if count:
-            self.say(tr("Accepted {n} objects.").format(n=count))
+        return self.acceptance.accept()
 
     def save(self) -> None:
         """Save the labels and go on with them."""
@@ -288,6 +252,7 @@ class AnnotatePanel(Panel):
             self._turn = session.turn
             if not self.runner.busy:
                 self.say("")
+            self.acceptance.prompts_changed()
         ready = session.chosen is not None and not session.busy
         self.accept_button.setEnabled(ready)
         self.drop_button.setEnabled(not session.empty)
@@ -316,6 +281,7 @@ class AnnotatePanel(Panel):
         self.pixels.release()
         self.session.release()
         self.journal.release()
+        self.acceptance.release()
         self.checkpoint.release()
         self.image_box.release()
         self.keys.release()

@@ -60,4 +60,5 @@ class LabelCombo(LayerCombo):
         project = QgsProject.instance()
         project.layersAdded.disconnect(self._come)
         project.cleared.disconnect(self._cleared)
+        self.model().rowsAboutToBeRemoved.disconnect(self._going)
         super().release()

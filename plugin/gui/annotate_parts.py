@@ -44,7 +44,7 @@ def add_buttons(panel) -> None:
     panel.similar_button.clicked.connect(panel.session.find_similar)
     panel.all_button = QPushButton(tr("Accept all similar"))
     panel.all_button.setToolTip(tr("Write every similar object that is shown"))
-    panel.all_button.clicked.connect(panel.accept_all)
+    panel.all_button.clicked.connect(panel.acceptance.accept_all)
     panel.body.addWidget(side_by_side(panel.similar_button, panel.all_button))
 
 

@@ -11,6 +11,7 @@ from qgis.PyQt.QtWidgets import QFileDialog
 from ..bridge import label_layers, labels, layers, touching
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
+from .classes import one_class
 
 
 class Polygons:
@@ -45,9 +46,13 @@ class Polygons:
     def _style_if_plain(self) -> None:
         """A layer made before its classes were chosen gets their colours now."""
         scheme = self._panel.classes.scheme()
-        plain = layers.is_label_layer(self.layer) and not layers.entries_of_labels(self.layer)
-        if scheme is not None and plain:
+        if scheme is not None and (layers.is_plain(self.layer) or self._waits_for_classes()):
             layers.style_labels(self.layer, scheme)
+
+    def _waits_for_classes(self) -> bool:
+        """True where it holds no label yet and the single class was all there was to show."""
+        shown = [entry.name for entry in layers.entries_of_labels(self.layer)]
+        return shown == [c.name for c in one_class().classes] and not self.layer.featureCount()
 
     def _values(self) -> dict:
         entry = self._panel.classes.entry
@@ -79,6 +84,7 @@ class Polygons:
             finish.finish(),
             finish.rule(),
             session.refined,
+            tr("Label {n}").format(n=session.object),
         )
 
     def paint(self, way: QgsGeometry, stroke: QgsGeometry, erase: bool, extend: bool) -> str:
@@ -108,6 +114,20 @@ class Polygons:
             return tr("Extended a label.")
         panel.session.object += 1
         return tr("Painted as {name}.").format(name=entry.name)
+
+    def step_back(self, steps: int) -> str:
+        """Undo (1) or redo (-1) one edit of the label layer; what was done in words."""
+        layer, back = self.layer, steps > 0
+        stack = layer.undoStack() if layer is not None else None
+        if stack is None or not (stack.canUndo() if back else stack.canRedo()):
+            return tr("Nothing to undo.") if back else tr("Nothing to redo.")
+        what = stack.undoText() if back else stack.redoText()
+        (stack.undo if back else stack.redo)()
+        layer.triggerRepaint()
+        self._panel.session.object = labels.next_object(layer)
+        # The edits are called as in QGIS's undo panel: Label 2, Brush stroke, Merged features.
+        text = tr("Undid {what}.") if back else tr("Redid {what}.")
+        return text.format(what=what[:1].lower() + what[1:] or tr("an edit"))
 
     def save(self) -> None:
         """Commit the label layer and stay in edit mode. Raises ConcordError."""

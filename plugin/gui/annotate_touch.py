@@ -55,10 +55,10 @@ class TouchBox(QWidget):
         column.addWidget(side_by_side(self.size, self.unit, stretch=1))
         self.undo = QPushButton(tr("Undo"))
         self.undo.setToolTip(tr("Take the last step on the class raster back (Ctrl+Z on the map)"))
-        self.undo.clicked.connect(lambda: panel.step_back(1))
+        self.undo.clicked.connect(lambda: panel.acceptance.step_back(1))
         self.redo = QPushButton(tr("Redo"))
         self.redo.setToolTip(tr("Make it again (Ctrl+Shift+Z on the map)"))
-        self.redo.clicked.connect(lambda: panel.step_back(-1))
+        self.redo.clicked.connect(lambda: panel.acceptance.step_back(-1))
         self.steps = side_by_side(self.undo, self.redo, stretch=None)
         column.addWidget(self.steps)
         self._restore()
@@ -124,8 +124,10 @@ class TouchBox(QWidget):
                 panel.say(reason)
             elif not panel.prompting:
                 panel._guarded(panel.toggle)
-        elif name in ("unpaint", "repaint"):
-            panel.step_back(1 if name == "unpaint" else -1)
+        elif name == "unpaint":
+            panel.acceptance.take_back()
+        elif name == "repaint":
+            panel.acceptance.step_back(-1)
         elif self.tool_on and name == self.tool.mode:
             panel._stop()
         else:

@@ -7,6 +7,7 @@ from qgis.PyQt.QtCore import QObject, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QIcon, QPixmap
 
 from ..bridge import layers, settings
+from ..bridge.text import tr
 from ..engine import taxonomy as taxonomies
 from ..engine.errors import ConcordError
 from .widgets import choice, taxonomy_combo
@@ -21,8 +22,17 @@ def swatch(colour: QColor) -> QIcon:
     return QIcon(pixmap)
 
 
+def one_class() -> taxonomies.Taxonomy:
+    """For whoever outlines one kind of thing and has no scheme."""
+    thing = taxonomies.ClassDef(1, tr("object"), taxonomies.colour_of(1))
+    return taxonomies.Taxonomy("object", tr("One class: object"), (thing,))
+
+
 class ClassChooser(QObject):
-    """A class scheme and one of its classes; the label layer's own classes serve without one."""
+    """A class scheme and one of its classes.
+
+    Without a scheme the label layer's own classes serve, and where it has none a single one.
+    """
 
     changed = pyqtSignal()
     failed = pyqtSignal(str)
@@ -50,7 +60,9 @@ class ClassChooser(QObject):
     def scheme(self):
         """The chosen Taxonomy, None for the layer's own classes. Raises ConcordError."""
         name = self.schemes.value()
-        return taxonomies.load(name) if name else None
+        if name:
+            return taxonomies.load(name)
+        return one_class() if self._layer is None or layers.is_plain(self._layer) else None
 
     def set_layer(self, layer: QgsMapLayer | None) -> None:
         """The label layer whose classes serve when no scheme is chosen."""
@@ -65,9 +77,12 @@ class ClassChooser(QObject):
 
     def reload(self) -> None:
         """List the classes again."""
-        entries = []
+        entries, chosen = [], self.entry
         try:
             scheme = self.scheme()
+            if not self.schemes.value():
+                own = scheme.title if scheme is not None else tr("From the layer")
+                self.schemes.combo.setItemText(0, own)
             if scheme is not None:
                 entries = layers.class_entries(None, scheme)
             elif isinstance(self._layer, QgsRasterLayer):
@@ -81,6 +96,8 @@ class ClassChooser(QObject):
         for number, entry in enumerate(entries, start=1):
             text = f"{number}  {entry.name}" if number <= 9 else entry.name
             self.combo.addItem(swatch(entry.colour), text, entry)
+            if chosen is not None and (entry.code, entry.name) == (chosen.code, chosen.name):
+                self.combo.setCurrentIndex(number - 1)
         self.combo.blockSignals(False)
         self.changed.emit()
 

@@ -8,8 +8,9 @@ from qgis.PyQt.QtCore import QEvent, Qt, pyqtSignal
 
 from .keys import PromptKeys
 
-UNDOING = ("unpaint", "repaint")
-WISHES = ("prompts", "brush", "eraser", "fill", "split", "reshape", "merge", *UNDOING)
+WISHES = (
+    "prompts", "brush", "eraser", "fill", "split", "reshape", "merge", "unpaint", "repaint",
+)  # fmt: skip
 
 
 class KeyedTool(QgsMapTool):
@@ -25,7 +26,6 @@ class KeyedTool(QgsMapTool):
         self.keys = keys or PromptKeys(self)
         self._here: QgsPointXY | None = None
         self._does = {name: (lambda name=name: self.wished.emit(name)) for name in WISHES}
-        self.takes_undo = False  # over a class raster, whose steps QGIS's own undo does not know
 
     def flags(self):
         return QgsMapTool.Flag.EditTool
@@ -62,8 +62,6 @@ class KeyedTool(QgsMapTool):
     def _action(self, event):
         """What a key stands for, or None."""
         name = self.keys.name_of(event)
-        if name in UNDOING and not self.takes_undo:
-            return None
         if name.startswith("class"):
             return lambda: self.class_picked.emit(int(name[5:]))
         return self._does.get(name)

@@ -34,8 +34,8 @@ ACTIONS = (
     ("merge", "merge the selected labels", "M"),
     ("larger", "larger brush", "]"),
     ("smaller", "smaller brush", "["),
-    ("unpaint", "undo painting on a class raster", "Ctrl+Z"),
-    ("repaint", "redo it", "Ctrl+Shift+Z"),
+    ("unpaint", "undo the last prompt, without one the last label", "Ctrl+Z"),
+    ("repaint", "redo a label", "Ctrl+Shift+Z"),
     *((f"class{n}", f"choose class {n}", str(n)) for n in range(1, 10)),
 )
 MOUSE = (
@@ -46,7 +46,6 @@ MOUSE = (
     ("Alt+click", "refine the label that lies there"),
     ("Shift+wheel", "grow or shrink the proposal"),
 )
-UNDO = ("Ctrl+Z", "undo the last label")
 
 
 class PromptKeys(QObject):
@@ -121,7 +120,7 @@ def legend(keys: PromptKeys) -> QGridLayout:
     labels: dict[str, QLabel] = {}
     lines = [(tr(key), tr(meaning), "") for key, meaning in MOUSE]
     lines += [("", tr(text), name) for name, text, _ in ACTIONS if not name.startswith("class")]
-    lines += [("", tr("choose the class"), "class"), (tr(UNDO[0]), tr(UNDO[1]), "")]
+    lines.append(("", tr("choose the class"), "class"))
     for number, (key, meaning, name) in enumerate(lines):
         label = QLabel(f"<b>{key}</b>")
         label.setWordWrap(True)

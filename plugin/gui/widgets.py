@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qgis.core import QgsMapLayerProxyModel, QgsProject, QgsReferencedRectangle
 from qgis.gui import QgsExtentWidget, QgsMapCanvas, QgsMapLayerComboBox
 from qgis.PyQt.QtCore import QEvent, Qt, pyqtSignal
@@ -224,8 +222,8 @@ def taxonomy_combo(own: str = "") -> PathCombo:
 
     def items():
         yield own or tr("From the layer"), ""
-        for name in settings.taxonomies():
-            yield (Path(name).stem if name.endswith(".json") else name), name
+        titles = ((settings.title_of_taxonomy(name), name) for name in settings.taxonomies())
+        yield from sorted(titles, key=lambda entry: entry[0].casefold())
 
     caption, kind = tr("Add a class scheme (JSON)"), tr("Class schemes (*.json)")
     return PathCombo(settings.TAXONOMIES, items, caption, kind, about=settings.about_taxonomy)

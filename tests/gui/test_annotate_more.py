@@ -157,7 +157,7 @@ def test_similar_objects_are_shown_and_accepted(prompting, qtbot):
         assert "Nothing similar" in prompting.status.text()
         return
     shown = len(prompting.session.candidates)
-    prompting.accept_all()
+    prompting.acceptance.accept_all()
     assert layer.featureCount() == 1 + shown and prompting.session.empty
 
 
