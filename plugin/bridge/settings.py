@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from pathlib import Path
 
 from qgis.core import QgsApplication, QgsProcessingUtils, QgsProject, QgsSettings
+from qgis.PyQt.QtCore import QStandardPaths
 
 from ..engine import taxonomy
 from ..engine.errors import ConcordError
@@ -147,6 +149,21 @@ def default_folder(project: QgsProject) -> Path:
     return Path(home or QgsProcessingUtils.tempFolder()) / "concord"
 
 
+def folder_of_work(project: QgsProject, image: str = "") -> Path:
+    """Where what is drawn by hand goes unless the user says: it cannot be made again, so never
+    into the folder that QGIS empties. Beside the project, else the image, else the documents.
+    """
+    if project.fileName():
+        return default_folder(project)
+    beside, temporary = Path(image).absolute().parent, Path(QgsProcessingUtils.tempFolder())
+    lasting = temporary not in (beside, *beside.parents)
+    if lasting and os.path.isfile(image) and os.access(beside, os.W_OK):
+        return beside
+    places = QStandardPaths.StandardLocation
+    documents = QStandardPaths.writableLocation(places.DocumentsLocation)
+    return Path(documents if os.path.isdir(documents) else Path.home())
+
+
 def output_folder(project: QgsProject) -> Path:
     """The folder chosen for this project, else the default one."""
     chosen = chosen_folder(project)
@@ -169,12 +186,13 @@ def choose_folder(project: QgsProject, folder: str) -> None:
         project.removeEntry(GROUP, OUTPUT)
 
 
-def next_stem(project: QgsProject, stem: str) -> str:
+def next_stem(project: QgsProject, stem: str, default: Path | None = None) -> str:
     """A path without suffix, `folder/stem-N`, of which no file or folder exists yet.
 
+    The folder is the one chosen for the project, else `default`, else the default one of runs.
     Raises ConcordError when the folder cannot be made.
     """
-    folder = output_folder(project)
+    folder = Path(chosen_folder(project) or default or default_folder(project))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         taken = {path.name.split(".")[0] for path in folder.iterdir()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qgis.core import Qgis, QgsVectorLayer
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QColor
@@ -31,6 +33,7 @@ class AnnotatePanel(Panel):
     OBJECT_NAME = "ConcordAnnotatePanel"
     TITLE = "Annotate"
     HINT = "Click an object on the map; Concord proposes its outline and you accept it."
+    SAVED = "Left empty, labels go beside the saved project, else beside the image"
 
     _turn = 0  # of the session, when the last word was said
     _prompted = None  # id and name of the image; a layer that was removed cannot tell them
@@ -148,6 +151,11 @@ class AnnotatePanel(Panel):
         self.session.clear()
         self.session.object = 1
         self.say("")
+
+    def default_folder(self) -> Path:
+        """Labels are work of hands: they do not go where QGIS cleans up."""
+        image = self.image.currentLayer()
+        return settings.folder_of_work(self.project, image.source() if image is not None else "")
 
     def make_label_layer(self, path: str) -> QgsVectorLayer:
         """Make a label layer in the image's CRS, add it and choose it."""

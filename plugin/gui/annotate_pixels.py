@@ -21,6 +21,18 @@ NO_DATA = 0
 AT_ONCE = 4  # parts of a step that are written while the user waits
 
 
+def in_words(told: dict) -> str:
+    """What a step of the painting was; its title is a word of the journal's."""
+    words = {
+        "prompt": tr("the outline accepted as {name}"),
+        "brush": tr("the brush stroke of {name}"),
+        "fill": tr("the region filled with {name}"),
+        "eraser": tr("the eraser stroke"),
+    }
+    text = words.get(told.get("title", ""), tr("a step"))
+    return text.format(name=told.get("name") or tr("a class without a name"))
+
+
 class Pixels:
     """Writes into the painting on the panel's class raster; every call is one step of it."""
 
@@ -190,8 +202,8 @@ class Pixels:
         step, work = self._painting.turn(steps > 0) or (None, None)
         if step is None:
             return tr("Nothing to undo.") if steps > 0 else tr("Nothing to redo.")
-        text = tr("Undone: {what}.") if steps > 0 else tr("Done again: {what}.")
-        text = text.format(what=step.told.get("title", ""))
+        text = tr("Undid {what}.") if steps > 0 else tr("Redid {what}.")
+        text = text.format(what=in_words(step.told))
         if len(step.parts) > AT_ONCE:
             self._busy = tr("A large step is being undone; go on in a moment.")
             self._panel.spread(self._stepping(work, text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable
 
 from qgis.core import Qgis, QgsApplication, QgsProject
@@ -47,6 +48,7 @@ class Panel(QgsDockWidget):
     OBJECT_NAME = ""
     TITLE = ""
     HINT = ""
+    SAVED = "Left empty, results go beside the saved project, else into a temporary folder"
 
     def __init__(self, iface, parent: QWidget | None = None):
         super().__init__(tr(self.TITLE), parent)
@@ -146,8 +148,7 @@ class Panel(QgsDockWidget):
         self.folder = QgsFileWidget()
         self.folder.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
         self.folder.fileChanged.connect(self._folder_changed)
-        tip = tr("Left empty, results go beside the saved project, else into a temporary folder")
-        row(layout, tr("Sa&ve in"), self.folder, tip, self.folder.lineEdit())
+        row(layout, tr("Sa&ve in"), self.folder, tr(self.SAVED), self.folder.lineEdit())
         column.addLayout(layout)
 
     # state
@@ -168,8 +169,7 @@ class Panel(QgsDockWidget):
         chosen = settings.chosen_folder(self.project)
         if self.folder.filePath() != chosen:
             self.folder.setFilePath(chosen)
-        default = str(settings.default_folder(self.project))
-        self.folder.lineEdit().setPlaceholderText(default)
+        self.folder.lineEdit().setPlaceholderText(str(self.default_folder()))
         self.updated()
 
     def _project_changed(self, *_) -> None:
@@ -251,7 +251,11 @@ class Panel(QgsDockWidget):
 
     def target(self, stem: str) -> str:
         """A new path without suffix in the output folder."""
-        return settings.next_stem(self.project, stem)
+        return settings.next_stem(self.project, stem, self.default_folder())
+
+    def default_folder(self) -> Path:
+        """Where results go while the user has not chosen a folder."""
+        return settings.default_folder(self.project)
 
     # the end
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsVectorFileWriter, QgsVectorLayer
+from qgis.PyQt.QtWidgets import QFileDialog
 
-from concord.plugin.bridge import labels, layers
+from concord.plugin.bridge import labels, layers, settings
 from concord.plugin.gui.annotate import AnnotatePanel
 from tests.gui.test_annotate import need
 
@@ -81,3 +82,21 @@ def test_the_project_remembers_a_layer_that_was_chosen(panel, tmp_path):
     assert panel.labels.currentLayer() is None
     project.read(str(tmp_path / "p.qgz"))
     assert panel.labels.currentLayer().name() == "foreign"
+
+
+def test_the_question_for_a_file_began_in_a_folder_that_qgis_empties(
+    panel, image_path, monkeypatch
+):
+    offered = []
+
+    def ask(_parent, _title, path, _kinds) -> tuple:
+        offered.append(path)
+        return "", ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
+    settings.choose_folder(QgsProject.instance(), "")
+    panel.destination.new_button.click()
+    beside = image_path.replace("scene.tif", "labels-1.gpkg")
+    assert offered == [beside]
+    panel.refresh()
+    assert panel.folder.lineEdit().placeholderText() == beside.replace("/labels-1.gpkg", "")

@@ -93,6 +93,8 @@ def test_an_accepted_prompt_is_one_step(panel):
     assert panel.session.empty
     QTest.keyClick(panel._canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert not (shown(panel) == code).any()
+    name = panel.classes.entry.name  # it said "Undone: prompt."
+    assert panel.status.text() == f"Undid the outline accepted as {name}."
 
 
 def test_fill_gives_a_region_the_class(panel):
@@ -124,7 +126,7 @@ def test_a_fill_that_reaches_far_goes_on_in_the_background(panel, qtbot, class_p
     assert len(step.parts) > 4 and step.told["name"] == panel.classes.entry.name
     panel.touch.undo.click()  # a part at each turn of the interface
     qtbot.waitUntil(lambda: not panel.pixels._busy, timeout=5000)
-    assert (shown(panel) == before).all() and "Undone: fill" in panel.status.text()
+    assert (shown(panel) == before).all() and "Undid the region filled with" in panel.status.text()
 
 
 def test_choosing_another_map_ends_a_fill(panel, qtbot, class_path, monkeypatch):

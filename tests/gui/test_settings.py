@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
-from qgis.core import QgsProject
+from qgis.core import QgsProcessingUtils, QgsProject
 
 from concord.plugin.bridge import settings
 from concord.plugin.engine.errors import ConcordError
@@ -29,6 +30,24 @@ def test_saved_project_saves_beside_itself(project, tmp_path):
     assert not (tmp_path / "concord").exists()  # made when something is written
     assert settings.next_stem(project, "scene") == str(tmp_path / "concord" / "scene-1")
     assert (tmp_path / "concord").is_dir()
+
+
+def test_labels_went_into_a_folder_that_qgis_empties(project, tmp_path, monkeypatch):
+    image = tmp_path / "pictures" / "scene.tif"
+    image.parent.mkdir()
+    image.touch()
+    assert settings.folder_of_work(project, str(image)) == image.parent
+    made = Path(QgsProcessingUtils.tempFolder()) / "concord" / "scene-1.tif"
+    made.parent.mkdir(parents=True, exist_ok=True)
+    made.touch()
+    monkeypatch.setattr(settings.QStandardPaths, "writableLocation", lambda _where: str(tmp_path))
+    for other in (str(made), "", str(tmp_path / "gone" / "scene.tif"), "type=xyz&url=http://a/b"):
+        assert settings.folder_of_work(project, other) == tmp_path
+    monkeypatch.setattr(settings.os, "access", lambda *_: False)
+    assert settings.folder_of_work(project, str(image)) == tmp_path, "it is locked"
+    project.write(str(tmp_path / "a.qgz"))
+    assert settings.folder_of_work(project, str(image)) == tmp_path / "concord"
+    assert settings.next_stem(project, "x", tmp_path) == str(tmp_path / "x-1")
 
 
 def test_names_are_numbered_whatever_the_suffix(project, tmp_path):
