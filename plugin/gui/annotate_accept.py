@@ -24,7 +24,7 @@ class Acceptance:
         panel, session = self._panel, self._panel.session
         candidate = session.chosen
         if candidate is None:
-            panel.tell(tr("Nothing to accept yet; click an object on the map."))
+            panel.tell(tr("Nothing to accept yet; click an object on the map."), warn=True)
             return False
         try:
             missing = self._missing()

@@ -24,7 +24,7 @@ def swatch(colour: QColor) -> QIcon:
 
 def one_class() -> taxonomies.Taxonomy:
     """For whoever outlines one kind of thing and has no scheme."""
-    thing = taxonomies.ClassDef(1, tr("object"), taxonomies.colour_of(1))
+    thing = taxonomies.ClassDef(1, tr("object"), "#ffb000")  # seen on water and on green
     return taxonomies.Taxonomy("object", tr("One class: object"), (thing,))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qgis.core import QgsPointXY
 from qgis.gui import QgsMapCanvas, QgsMapTool
-from qgis.PyQt.QtCore import QEvent, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QEvent, Qt, QTimer, pyqtSignal
 
 from .keys import PromptKeys
 
@@ -20,6 +20,8 @@ class KeyedTool(QgsMapTool):
     class_picked = pyqtSignal(int)
     wished = pyqtSignal(str)  # another tool of the panel, by the name of its key
 
+    _noted = False  # QGIS has seen that it is on
+
     def __init__(self, canvas: QgsMapCanvas, keys: PromptKeys | None = None):
         super().__init__(canvas)
         self.setCursor(Qt.CursorShape.CrossCursor)
@@ -28,16 +30,24 @@ class KeyedTool(QgsMapTool):
         self._does = {name: (lambda name=name: self.wished.emit(name)) for name in WISHES}
 
     def flags(self):
-        return QgsMapTool.Flag.EditTool
+        """An editing tool only while QGIS takes note of it: it would keep a pointer to any other,
+        and takes an editing one away when another layer becomes the current one.
+        """
+        return super().flags() if self._noted else QgsMapTool.Flag.EditTool
 
     def activate(self) -> None:
         super().activate()
+        QTimer.singleShot(0, self._take_note)
         # Tab would move the focus, and shortcuts of the window would take Esc and the digits.
         self.canvas().installEventFilter(self)
         self.canvas().viewport().installEventFilter(self)
         self.canvas().setFocus()
 
+    def _take_note(self) -> None:
+        self._noted = self.isActive()
+
     def deactivate(self) -> None:
+        self._noted = False
         self.canvas().removeEventFilter(self)
         self.canvas().viewport().removeEventFilter(self)
         self._forget_drag()

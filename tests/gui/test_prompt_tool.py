@@ -95,3 +95,17 @@ def test_keys_are_free_once_the_tool_is_off(canvas, tool, qtbot):
     canvas.unsetMapTool(tool)
     with qtbot.assertNotEmitted(tool.accepted):
         QTest.keyClick(canvas, Qt.Key.Key_Return)
+
+
+def test_qgis_took_the_map_when_another_layer_became_the_current_one(canvas, tool, qtbot):
+    """It does so to tools that edit, and keeps a pointer to one that does not when it is set."""
+    edits = tool.Flag.EditTool
+    canvas.unsetMapTool(tool)
+    seen = []
+    canvas.mapToolSet.connect(lambda new, _old=None: seen.append(new and bool(new.flags() & edits)))
+    canvas.setMapTool(tool)
+    assert seen == [True]
+    qtbot.wait(10)
+    assert not tool.flags() & edits
+    canvas.unsetMapTool(tool)
+    assert tool.flags() & edits

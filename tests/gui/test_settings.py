@@ -94,6 +94,16 @@ def test_a_class_scheme_was_offered_by_its_id_alone(tmp_path):
     assert settings.about_taxonomy(gone) == gone and settings.about_taxonomy("") == ""
 
 
+def test_the_title_of_a_class_scheme_stands_in_lists(tmp_path):
+    assert settings.title_of_taxonomy("nlcd") == "National Land Cover Database"
+    path = tmp_path / "own.json"
+    path.write_text('{"id": "mine", "classes": [{"code": 1, "name": "reed"}]}')
+    assert settings.title_of_taxonomy(str(path)) == "mine"
+    path.write_text("no scheme")
+    os.utime(path, (1e9, 1e9))
+    assert settings.title_of_taxonomy(str(path)) == "own"
+
+
 def test_a_class_scheme_that_was_edited_kept_its_old_words(tmp_path):
     path = tmp_path / "own.json"
     text = '{"id": "own", "title": "%s", "classes": [{"code": 1, "name": "reed"}]}'
