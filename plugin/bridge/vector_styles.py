@@ -50,16 +50,25 @@ def style_labels(
     """Categories by class code, named and coloured by the taxonomy or `like` a class raster."""
     known = taxonomy is not None or like is not None
     entries = class_entries(like, taxonomy) if known else []
-    categories = [
-        QgsRendererCategory(e.code, _fill(e.colour, 110, e.colour.name(), 0.5), e.name)
-        for e in entries
-        if e.code not in (NO_DATA, IGNORE)
-    ]
+    categories = [_category(e) for e in entries if e.code not in (NO_DATA, IGNORE)]
     # Codes outside the taxonomy must not vanish from the map.
     other = _fill("#7f7f7f", 90, "#7f7f7f", 0.5, "dash")
     categories.append(QgsRendererCategory("", other, tr("other")))
     layer.setRenderer(QgsCategorizedSymbolRenderer(field, categories))
     layer.triggerRepaint()
+
+
+def _category(entry: ClassEntry) -> QgsRendererCategory:
+    symbol = _fill(entry.colour, 110, entry.colour.name(), 0.5)
+    return QgsRendererCategory(entry.code, symbol, entry.name)
+
+
+def show_class(layer: QgsVectorLayer, entry: ClassEntry) -> None:
+    """Add a class that a label layer does not show yet, as after another scheme was chosen."""
+    if is_label_layer(layer) and entry.code not in [e.code for e in entries_of_labels(layer)]:
+        renderer = layer.renderer().clone()
+        renderer.addCategory(_category(entry))
+        layer.setRenderer(renderer)
 
 
 def is_label_layer(layer: QgsVectorLayer) -> bool:

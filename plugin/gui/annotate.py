@@ -131,8 +131,12 @@ class AnnotatePanel(Panel):
             if image is before.get("IMAGE"):
                 session.ask_again()
             else:
+                had = not session.empty
                 session.clear()
                 left, self._prompted = self._prompted, image and (image.id(), image.name())
+                if had and left and image:
+                    text = tr("The image is {new} now; the points on {old} were dropped.")
+                    self.tell(text.format(new=image.name(), old=left[1]), warn=True)
                 if left and self.prompting:  # not now, see _destination_changed
                     QTimer.singleShot(0, lambda: self._image_left(*left))
         self.refresh()

@@ -86,6 +86,7 @@ class Polygons:
             session.refined,
             tr("Label {n}").format(n=session.object),
         )
+        layers.show_class(self.layer, self._panel.classes.entry)
 
     def paint(self, way: QgsGeometry, stroke: QgsGeometry, erase: bool, extend: bool) -> str:
         """Write one stroke, given in the canvas CRS; what was done in words.
@@ -110,6 +111,7 @@ class Polygons:
         if extend and found is None:
             return tr("There is no label to extend; begin on one.")
         touching.paint(self.layer, stroke, crs, self._values(), context, rule, found)
+        layers.show_class(self.layer, entry)
         if found is not None:
             return tr("Extended a label.")
         panel.session.object += 1

@@ -48,10 +48,18 @@ def test_the_first_enter_of_a_fresh_profile_always_failed(prompting, qtbot, answ
     assert panel.classes.schemes.combo.currentText() == "From the layer"
     propose(panel)
     assert panel.accept() and panel.labels.currentLayer().featureCount() == 2
+
+
+def test_labels_of_a_scheme_that_was_chosen_later_were_grey(prompting, answers, qtbot):
+    panel = prompting
+    propose(panel)
+    assert panel.accept()
     panel.classes.schemes.reload("water2")
-    qtbot.wait(20)
-    panel.polygons.begin()
-    assert "object" in [c.label() for c in panel.labels.currentLayer().renderer().categories()]
+    panel.classes.pick(2)
+    propose(panel)
+    assert panel.accept()
+    shown = [c.label() for c in panel.labels.currentLayer().renderer().categories()]
+    assert {"object", "water"} <= set(shown)
 
 
 def test_a_click_joined_an_object_that_was_not_accepted(prompting, answers, qgis_iface, qtbot):

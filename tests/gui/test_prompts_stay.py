@@ -76,6 +76,7 @@ def test_another_image_drops_the_points(prompting, image_path, qtbot):
     prompting.image.setLayer(other)
     qtbot.wait(20)
     assert prompting.session.empty and prompting.prompting
+    assert prompting.status.text() == "The image is other now; the points on scene were dropped."
 
 
 @pytest.mark.parametrize("others", [0, 1])
