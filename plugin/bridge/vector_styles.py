@@ -92,10 +92,11 @@ def entries_of_labels(layer: QgsVectorLayer) -> list:
         return []
     found = []
     for category in layer.renderer().categories():
-        if isinstance(category.value(), (int, float)):
+        code = str(category.value())  # a project that is opened again gives numbers as text
+        if code.isdigit():
             colour = QColor(category.symbol().color())
             colour.setAlpha(255)
-            found.append(ClassEntry(int(category.value()), category.label(), colour))
+            found.append(ClassEntry(int(code), category.label(), colour))
     return found
 
 

@@ -84,6 +84,19 @@ def test_the_project_remembers_a_layer_that_was_chosen(panel, tmp_path):
     assert panel.labels.currentLayer().name() == "foreign"
 
 
+def test_the_classes_of_a_label_layer_were_lost_when_its_project_was_opened_again(panel, tmp_path):
+    panel.classes.schemes.reload("water2")
+    panel.make_label_layer(str(tmp_path / "own.gpkg"))
+    panel.classes.schemes.combo.setCurrentIndex(0)
+    project, path = QgsProject.instance(), str(tmp_path / "p.qgz")
+    project.write(path)
+    project.clear()
+    project.read(path)
+    assert panel.labels.currentLayer().name() == "own"
+    assert [entry.name for entry in panel.classes.entries] == ["not water", "water"]
+    assert panel.classes.schemes.combo.currentText() == "From the layer"
+
+
 def test_the_question_for_a_file_began_in_a_folder_that_qgis_empties(
     panel, image_path, monkeypatch
 ):
