@@ -234,7 +234,10 @@ class AnnotatePanel(Panel):
         self._show_state()
 
     def _crs_changed(self) -> None:
+        had = not self.session.empty
         self.session.clear()  # points of another CRS would lie elsewhere
+        if had:
+            self.tell(tr("The map has another CRS now; the points were dropped."), warn=True)
 
     def accept(self) -> bool:
         """Write the proposal that is shown as one feature in one undo step; True when it is."""

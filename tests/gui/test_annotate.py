@@ -218,7 +218,7 @@ def test_stale_answers_are_dropped(prompting, qtbot):
 def test_another_map_crs_drops_the_prompts(prompting, canvas):
     propose(prompting)
     canvas.setDestinationCrs(QgsCoordinateReferenceSystem("EPSG:3857"))
-    assert prompting.session.empty
+    assert prompting.session.empty and "another CRS" in prompting.status.text()
 
 
 def test_another_tool_stops_prompting(prompting, canvas):
