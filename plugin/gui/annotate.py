@@ -180,6 +180,7 @@ class AnnotatePanel(Panel):
             self._stop()
             return
         self.say("")
+        self.image.keep()  # an image that comes meanwhile would take the open points with it
         self.target_of_labels.begin()
         self._canvas.setMapTool(self.tool)
         self.session.prepare(at_once=True)

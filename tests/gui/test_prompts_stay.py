@@ -34,6 +34,15 @@ def test_any_layer_that_came_ended_prompting_and_took_the_proposal(prompting, cl
     assert [point for point, _ in panel.session.points] == [INSIDE]
 
 
+def test_an_image_that_came_was_prompted_instead(prompting, image, image_path, qtbot):
+    panel = prompting
+    panel.session.add_point(INSIDE, 1)
+    settle(panel, qtbot)
+    QgsProject.instance().addMapLayer(QgsRasterLayer(image_path, "on top"))
+    qtbot.wait(20)
+    assert panel.image.currentLayer() is image and panel.session.chosen is not None
+
+
 def test_a_layer_that_cannot_take_labels_ends_prompting_with_a_word(prompting, qtbot):
     panel = prompting
     propose(panel)
