@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import aerial_scenes as aerial  # noqa: E402
 import nets  # noqa: E402
 import numpy as np  # noqa: E402
+import roof_objects  # noqa: E402
 import s2_scenes as s2  # noqa: E402
 import train_buildings  # noqa: E402
 import train_landcover_aerial  # noqa: E402
@@ -74,6 +75,8 @@ def rows() -> list:
         east = (mosaic[:, :, line:], roofs[:, line:], weight[:, line:])
         for name, value in train_buildings.judged(graph, *east, step).items():
             found.append(("buildings", f"eastern third, {size}", name, value))
+    for name, value in roof_objects.held_out().items():
+        found.append(("buildings", "eastern third, polygons at 0.15 m", name, value))
     return found
 
 
