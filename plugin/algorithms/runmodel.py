@@ -32,8 +32,8 @@ class RunModel(ConcordAlgorithm):
         "Runs an ONNX model with a card over an extent: classes, numbers, objects, finer pixels or "
         "one answer a chip, as its task says. Bands are found by name; files that bring a band "
         "again are the next date. Tiles overlap and are cropped or blended, so that no tile line "
-        "shows. A red preflight verdict stops the run unless OVERRIDE is set; the report keeps "
-        "that. A run that was killed goes on where it was."
+        "shows. A check that says Stop (red) ends the run unless 'Run in spite of Stop' is "
+        "ticked; the report keeps that. A run that was killed goes on where it was."
     )
 
     def define(self):
@@ -55,8 +55,9 @@ class RunModel(ConcordAlgorithm):
             "local, local:4 for four threads, or dask:ADDRESS of a scheduler; same result.",
         )
         self.add_advanced(
-            QgsProcessingParameterBoolean("OVERRIDE", tr("Run in spite of red"), False),
-            "Run although the preflight says red; the report keeps that.",
+            QgsProcessingParameterBoolean("OVERRIDE", tr("Run in spite of Stop"), False),
+            "Run although a check says Stop (red); the report keeps that. Bands that the image "
+            "lacks stay lacking.",
         )
         self.add_advanced(
             QgsProcessingParameterString("LEVEL", tr("Processing level"), "", optional=True),

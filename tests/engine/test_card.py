@@ -219,3 +219,12 @@ def test_real_deepness_models_are_incomplete_with_the_reason(real_data):
     assert (regression.tile, regression.halo, regression.task) == (256, 14, "regression")
     two = by_name["two_outputs_softmax_bsx2x512x512.onnx"]
     assert [c.name for c in two.classes] == ["Coffee", "Tea"]
+
+
+def test_completing_a_card_lost_what_it_says_of_the_model(item):
+    whole = item()
+    whole["properties"].update(summary="Ponds", description="Ponds at 10 m.", license="CC0-1.0")
+    made = describe.complete(items.from_item(whole, "the test"), {"halo": 7})
+    kept = items.from_item(made, "the form")
+    assert kept.halo == 7
+    assert (kept.summary, kept.description, kept.licence) == ("Ponds", "Ponds at 10 m.", "CC0-1.0")

@@ -9,8 +9,8 @@ import pytest
 
 from concord.plugin.engine import rasters
 from concord.plugin.engine.grid import Grid
+from concord.plugin.engine.infer import fit, preflight, received
 from concord.plugin.engine.infer import item as items
-from concord.plugin.engine.infer import preflight, received
 from concord.plugin.engine.scene import Scene
 
 
@@ -192,10 +192,5 @@ def test_a_look_finds_the_only_data_of_a_large_image(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("size", "remedy"), [(10.0, "sharper image"), (0.1, "resample it to 0.7")])
 def test_a_coarse_image_was_told_to_be_resampled(size, remedy):
-    class Wanted:
-        pixel_size_range = (0.7, 1.5)
-
-    class Seen:
-        grid = Grid("EPSG:32632", (size, 0, 5e5, 0, -size, 5e6), 9, 9)
-
-    assert remedy in preflight._resolution(Wanted(), Seen()).detail
+    card = replace(card_of(), pixel_size_range=(0.7, 1.5))
+    assert remedy in fit.of_size(card, size).detail

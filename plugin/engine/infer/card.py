@@ -98,6 +98,7 @@ class Card:
     region: tuple = ()  # west, south, east, north of the training data; () for anywhere
     places: tuple = ()  # the same of each place of it, when it lies apart
     constants: dict = field(default_factory=dict)  # what inputs of one number get, see ``levels``
+    summary: str = ""  # one line on what the model is good for
 
     @property
     def kind(self) -> str:

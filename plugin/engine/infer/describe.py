@@ -149,6 +149,7 @@ def draft(card: Card) -> dict:
     inputs = card.inputs or (None,)
     outputs = card.outputs or (cards.CardOutput("", card.output_axes, card.classes),)
     first = inputs[0]
+    said = {"summary": card.summary, "description": card.description, "license": card.licence}
     hyper = {
         **card.hyper,
         "tile": card.tile,
@@ -165,6 +166,7 @@ def draft(card: Card) -> dict:
         "properties": {
             "datetime": None,
             "title": card.title,
+            **{key: text for key, text in said.items() if text},
             "mlm:name": card.id,
             "mlm:tasks": [card.task] if card.task else None,
             "mlm:input": [_draft_input(entry) for entry in inputs],

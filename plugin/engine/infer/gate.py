@@ -13,6 +13,7 @@ from ..progress import Progress
 from . import levels, plan, preflight
 from .session import Model
 from .values import classes_of
+from .verdicts import BOX, refuse_red
 from .work import Task, TileRunner
 
 KINDS = ("chips", "classes")
@@ -80,7 +81,7 @@ def closed_tiles(gate: Gate, job: plan.Job) -> tuple:
         job.progress,
     )
     if not wish.override:
-        preflight.refuse_red(verdicts, model.path.name)
+        refuse_red(verdicts, model.path.name, BOX)
     asked = plan.RunWish(None, None, wish.extent, wish.extent_crs, wish.mask, wish.executor)
     look = plan.planned(model, job.scenes, asked, job.progress)
     look.task = Task(("main",))

@@ -126,6 +126,7 @@ def from_item(item: dict, origin: str) -> Card:
             places=tuple(
                 tuple(float(v) for v in place) for place in hyper.get("training_places") or ()
             ),
+            summary=str(properties.get("summary") or ""),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ConcordError(

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
 import numpy as np
 
 from .. import rasters
 from ..errors import ConcordError
 from ..scene import Scene
-from . import dates, levels
+from . import fit, levels
 from .card import Card
 from .values import scale
+from .verdicts import AMBER, GREEN, RED, Verdict, refuse_red, worst
 
-GREEN, AMBER, RED = "green", "amber", "red"
+__all__ = [
+    "AMBER",
+    "GREEN",
+    "RED",
+    "Verdict",
+    "check",
+    "completeness",
+    "kilometres_away",
+    "refuse_red",
+    "worst",
+]
+
 _KM_PER_DEGREE = 111.2
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One check: ``level`` green, amber or red; ``what`` was looked at; ``detail`` in words."""
-
-    level: str
-    what: str
-    detail: str
-
-    def as_json(self) -> dict:
-        return asdict(self)
-
-
-def worst(verdicts) -> str:
-    """The level that decides."""
-    levels = [v.level for v in verdicts]
-    return RED if RED in levels else AMBER if AMBER in levels else GREEN
+_OTHER = "choose another model or image"
 
 
 def check(card: Card, scene: Scene, model=None, later=(), level=None) -> list:
@@ -50,8 +43,9 @@ def check(card: Card, scene: Scene, model=None, later=(), level=None) -> list:
     if not card.inputs or not card.inputs[0].bands:
         return verdicts
     wanted = list(dict.fromkeys(card.inputs[0].bands))
-    verdicts += [_dates(card, 1 + len(later)), _every_band(card, [scene, *later])]
-    verdicts.append(_resolution(card, scene))
+    verdicts.append(fit.of_dates(card, 1 + len(later)))
+    verdicts.append(fit.of_bands(card, [one.names for one in (scene, *later)]))
+    verdicts.append(fit.of_size(card, rasters.metres_per_pixel(scene.grid)))
     if all(name in scene.sources for name in wanted):
         values = scene.glance(wanted)
         verdicts.append(_unit(card, scene, values))
@@ -63,41 +57,6 @@ def check(card: Card, scene: Scene, model=None, later=(), level=None) -> list:
     verdicts += [_level(level), _crs(scene), _region(card, scene)]
     verdicts.append(_sensor(card, scene))
     return [v for v in verdicts if v is not None]
-
-
-def _dates(card: Card, given: int) -> Verdict | None:
-    needed = dates.wanted(card)
-    if needed == given or needed == 0 or (needed == 1 and given == 1):
-        return None if given == 1 else Verdict(GREEN, "Dates", f"{given} given")
-    detail = f"wants images of {needed} dates, got {given}; give them in order"
-    return Verdict(RED, "Dates", detail)
-
-
-def _every_band(card: Card, scenes: list) -> Verdict:
-    """The bands of every input on its date; inputs that are optional may be absent."""
-    without: list = []
-    for number, entry in enumerate(card.inputs):
-        for date, scene in enumerate(scenes):
-            names = [b for b, d in entry.channels if d == date]
-            if "T" in entry.axes:
-                names = list(entry.bands)
-            absent = [name for name in names if name not in scene.sources]
-            if absent and entry.optional:
-                without += names  # all zeros then, also those that are there
-            elif absent:
-                where = "" if date == 0 and number == 0 else f" for input {number + 1}"
-                where += f" on date {date + 1}" if len(scenes) > 1 else ""
-                return Verdict(
-                    RED,
-                    "Bands",
-                    f"missing {', '.join(absent)}{where}; the image has {', '.join(scene.names)}",
-                )
-    named = dict.fromkeys(band for entry in card.inputs for band in entry.bands)
-    if without:
-        found = ", ".join(name for name in named if name not in without)
-        lost = ", ".join(dict.fromkeys(without))
-        return Verdict(AMBER, "Bands", f"{found} found by name; runs without {lost}, less surely")
-    return Verdict(GREEN, "Bands", f"{', '.join(named)} found by name")
 
 
 def _number_type(card: Card, model, values: np.ndarray) -> Verdict | None:
@@ -180,20 +139,6 @@ def completeness(card: Card) -> Verdict:
     return Verdict(GREEN, "Card", f"complete, from {card.origin}")
 
 
-def _resolution(card: Card, scene: Scene) -> Verdict | None:
-    if len(card.pixel_size_range) != 2:
-        return None
-    low, high = card.pixel_size_range
-    size = rasters.metres_per_pixel(scene.grid)
-    text = f"{size:.3g} m pixels, made for {low:g} to {high:g} m"
-    if low <= size <= high:
-        return Verdict(GREEN, "Resolution", text)
-    far = size < low / 2 or size > high * 2
-    # Pixels made finer than they were seen hold nothing that the model could find.
-    remedy = "choose a sharper image" if size > high else f"resample it to {low:g} m or more"
-    return Verdict(RED if far else AMBER, "Resolution", f"{text}; {remedy}")
-
-
 def _unit(card: Card, scene: Scene, values: np.ndarray) -> Verdict:
     wanted = card.inputs[0].unit
     if not wanted and card.inputs[0].units:
@@ -213,15 +158,19 @@ def _unit(card: Card, scene: Scene, values: np.ndarray) -> Verdict:
     named = [unit for unit in units if unit]
     if not named:
         return Verdict(AMBER, "Unit", f"wants {wanted}, the image does not say its unit")
-    return Verdict(RED, "Unit", f"wants {wanted}, the image is in {', '.join(named)}")
+    return Verdict(RED, "Unit", f"wants {wanted}, the image is in {', '.join(named)}; {_OTHER}")
 
 
 def _units(entry, scene: Scene) -> Verdict:
     """Bands of several sensors, each with a unit of its own."""
     pairs = list(zip(entry.bands, entry.units, scene.units(entry.bands)))
-    wrong = [f"{b} wants {w}, is in {h}" for b, w, h in pairs if w not in ("", "none", h) and h]
+    wrong: dict = {}  # bands by what they want and are in
+    for band, want, has in pairs:
+        if want not in ("", "none", has) and has:
+            wrong.setdefault((want, has), []).append(band)
     if wrong:
-        return Verdict(RED, "Unit", "; ".join(wrong))
+        said = [f"{fit.listed(b)} wants {want}, is in {has}" for (want, has), b in wrong.items()]
+        return Verdict(RED, "Unit", f"{', '.join(said)}; {_OTHER}")
     silent = [band for band, want, has in pairs if want not in ("", "none") and not has]
     if silent:
         return Verdict(AMBER, "Unit", f"the image does not say the unit of {', '.join(silent)}")
@@ -272,7 +221,7 @@ def _nodata(card: Card, scenes: list) -> Verdict:
         detail = f"{', '.join(dict.fromkeys(bare))} hold no data in the whole image; leave them out"
         return Verdict(RED, "No data", detail)
     if share == 1.0:
-        return Verdict(RED, "No data", "in the whole image")
+        return Verdict(RED, "No data", f"in the whole image; {_OTHER}")
     level = AMBER if share > 0.5 else GREEN
     return Verdict(level, "No data", f"{share:.1%} of the pixels are empty and stay empty")
 
@@ -289,13 +238,3 @@ def _sensor(card: Card, scene: Scene) -> Verdict | None:
         "Sensor",
         f"trained on {', '.join(card.sensors)}, the image is {', '.join(sorted(present))}",
     )
-
-
-def refuse_red(verdicts, model: str) -> None:
-    """Refuse a run with a red verdict, naming the first one."""
-    reds = [v for v in verdicts if v.level == RED]
-    if reds:
-        raise ConcordError(
-            f"{model} does not fit the image: {reds[0].what.lower()} {reds[0].detail}; mend it "
-            "or run it all the same from the toolbox, with OVERRIDE."
-        )

@@ -18,6 +18,7 @@ from .journal import Journal, folder_of
 from .plan import Job, RunWish
 from .session import Model
 from .tiling import plan_tiles
+from .verdicts import BOX, refuse_red
 from .work import TileRunner
 
 __all__ = ["RunWish", "TileRunner", "plan_tiles", "run", "run_with_objects", "traced"]
@@ -56,7 +57,7 @@ def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SI
         lambda: preflight.check(card, scenes[0], model, scenes[1:], level), progress
     )
     if not wish.override:
-        preflight.refuse_red(verdicts, model.path.name)
+        refuse_red(verdicts, model.path.name, BOX)
     started = time.monotonic()
     job = plan.planned(model, scenes, wish, progress)
     work = TileRunner(model, scenes, wish.mask, job.task, at_once=jobs.threads_of(wish.executor))

@@ -72,22 +72,14 @@ def load(name: str, scene) -> Encoder:
     card = model.card.require_complete(str(model.path))
     _require_dense(model)
     level = levels.over(card, [scene])
-    _require_fit(preflight.check(card, scene, model, level=level), model.path.name)
+    verdicts = preflight.check(card, scene, model, level=level)
+    preflight.refuse_red(verdicts, f"The encoder {model.path.name}")
     card = levels.applied(card, level)
     bands = tuple(dict.fromkeys(b for entry in card.inputs for b in _present(entry, scene)))
     part = inline.cut(model.path, card.kind == "embeddings", str(card.hyper.get("features") or ""))
     group = "_".join(card.id.split())
     made = Encoder(group, card, files.sha256(model.path), bands, 0, 1, 0, card.alignment, part)
     return _measured(made, model.path.name)
-
-
-def _require_fit(verdicts, name: str) -> None:
-    red = next((v for v in verdicts if v.level == preflight.RED), None)
-    if red is not None:
-        raise ConcordError(
-            f"The encoder {name} does not fit the image: {red.what.lower()} {red.detail}; choose "
-            "another encoder or image."
-        )
 
 
 def _require_dense(model: Model) -> None:

@@ -1,0 +1,71 @@
+"""What a refusal says: one sentence with the remedy, and the box that overrides where it helps."""
+
+from __future__ import annotations
+
+import pytest
+
+from concord.plugin.algorithms.runmodel import RunModel
+from concord.plugin.engine.errors import ConcordError
+from concord.plugin.engine.infer import fit, peek, session, verdicts
+from concord.plugin.engine.infer.verdicts import RED, Verdict
+
+S2 = [f"band_{n}" for n in range(1, 13)]
+RGB = ["red", "green", "blue"]
+
+
+def card(name):
+    return peek.card_of(session.BUNDLED / f"{name}.onnx")
+
+
+def refusal(*found):
+    with pytest.raises(ConcordError) as kept:
+        verdicts.refuse_red(found, "m.onnx", verdicts.BOX)
+    return str(kept.value)
+
+
+def test_the_refusal_named_a_box_that_the_toolbox_does_not_have(qgis_processing):
+    algorithm = RunModel()
+    algorithm.initAlgorithm({})
+    assert algorithm.parameterDefinition("OVERRIDE").description() == verdicts.BOX
+    text = refusal(fit.of_size(card("concord-buildings"), 10.0))
+    assert text == (
+        "m.onnx does not fit the image: resolution 10 m pixels, made for 0.1 to 0.35 m; choose a "
+        f"sharper image, or tick '{verdicts.BOX}' in the toolbox."
+    )
+
+
+def test_overriding_was_offered_for_bands_that_are_not_there():
+    text = refusal(
+        Verdict(RED, "Resolution", "2 m; choose a sharper image"),
+        fit.of_bands(card("concord-landcover-s2"), [RGB]),
+    )
+    assert text == (
+        "m.onnx does not fit the image: bands missing nir; the image has red, green, blue, choose "
+        "another model or image."
+    )
+
+
+def test_bands_without_names_were_listed_and_their_cure_was_not():
+    found = fit.of_bands(card("concord-landcover-s2"), [S2])
+    assert found.detail == (
+        "missing blue, green, red, nir; the image's 12 bands have no names, load it through the "
+        "Scene panel with its sensor"
+    )
+    many = fit.of_bands(card("concord-landcover-s2"), [[f"b{n}" for n in range(30)]])
+    assert "b0, b1, b2, b3, b4, b5 and 24 more" in many.detail
+
+
+@pytest.mark.parametrize(
+    "name, bands, metres, against",
+    [
+        ("concord-buildings", RGB, 0.075, None),
+        ("concord-buildings", RGB, 10.0, "Resolution"),
+        ("concord-buildings", RGB, None, None),
+        ("concord-landcover-s2", RGB, 0.075, "Bands"),
+        ("concord-landcover-s2", [*RGB, "nir"], 10.0, None),
+        ("concord-landcover-aerial", [*RGB, "nir"], 1.0, None),
+    ],
+)
+def test_the_headers_tell_which_bundled_models_fit(name, bands, metres, against):
+    found = fit.against(card(name), bands, metres)
+    assert (found and found.what) == against
