@@ -12,16 +12,21 @@ from .journal import ABOUT, folder_of, zlib_error
 WIDEST = 1024  # pixels of a picture along the longer side
 
 
-def about(grid: Grid, layer) -> dict:
+def about(grid: Grid, layer, parcels=None) -> dict:
     """What `Glimpse` needs to know of a run; {} when its main layer is not written.
 
     Args:
         grid: the result's grid.
         layer: the ``tasks.layer.Layer`` of the main result, or None.
+        parcels: the ``parcels.Parcels`` that it shows, when it does; what is around them is clear.
     """
     if layer is None:
         return {}
-    colours = {str(code): list(colour) for code, colour in layer.colours.items()}
+    shown = dict(layer.colours)
+    if parcels is not None:
+        shown.pop(parcels.background, None)
+        shown[parcels.boundary] = shown.get(parcels.interior, (0, 0, 0))
+    colours = {str(code): list(colour) for code, colour in shown.items()}
     return {"grid": [grid.crs, list(grid.transform), grid.width, grid.height], "colours": colours}
 
 

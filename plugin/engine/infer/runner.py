@@ -11,7 +11,7 @@ from ..errors import Cancelled, ConcordError
 from ..grid import Window
 from ..progress import SILENT, Progress
 from . import gate as gates
-from . import glimpse, levels, plan, preflight, tilewise
+from . import glimpse, levels, parcels, plan, preflight, tilewise
 from .canvas import Canvas
 from .card import KINDS
 from .journal import Journal, folder_of
@@ -111,7 +111,8 @@ def _layers_of(adapter):
 def _run_dense(job: Job, work: TileRunner) -> tuple:
     adapter = work.adapter
     layers = {name: adapter.layers()[name] for name in job.task.asked}
-    about = glimpse.about(plan.finer(job.grid, adapter.scale), layers.get("main"))
+    grid = plan.finer(job.grid, adapter.scale)
+    about = glimpse.about(grid, layers.get("main"), parcels.of_card(job.model.card))
     kept = Journal(next(iter(job.wish.paths.values()), None), plan.key(job, work), about)
     with plan.going_on(kept, job.wish.keep), plan.writers(job, layers, adapter.scale) as writers:
         _fill(job, work, layers, kept, writers)
@@ -185,6 +186,6 @@ def _report(job: Job, verdicts, summary: dict, seconds: float) -> dict:
         "seconds": round(seconds, 3),
         "mpx_per_second": round(pixels / 1e6 / max(seconds, 1e-6), 3),
         "grid": job.grid.describe(),
-        "parcels": model.card.hyper.get("parcels"),
+        "parcels": parcels.told(model.card, job.grid),
         "warnings": list(dict.fromkeys(w for scene in scenes for w in scene.warnings)),
     }
