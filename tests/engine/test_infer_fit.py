@@ -40,7 +40,7 @@ def test_overriding_was_offered_for_bands_that_are_not_there():
         fit.of_bands(card("concord-landcover-s2"), [RGB]),
     )
     assert text == (
-        "m.onnx does not fit the image: bands missing nir; the image has red, green, blue, choose "
+        "m.onnx does not fit the image: bands missing nir (the image has red, green, blue); choose "
         "another model or image."
     )
 

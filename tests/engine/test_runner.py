@@ -281,7 +281,7 @@ def test_one_channel_becomes_two_classes(make_model, image, item, run, activatio
         ({}, {"hyper": {"halo": -2}}, "does not suit its halo of -2"),
         ({}, {"hyper": {"halo": None}}, "lacks halo; complete it in"),
         ({}, {"tasks": ["object-detection"]}, "is made for 'object-detection'"),
-        ({}, {"bands": ("red", "green", "swir16")}, "bands missing swir16; the image has red"),
+        ({}, {"bands": ("red", "green", "swir16")}, r"bands missing swir16 \(the image has red"),
         ({}, {"classes": (1, 2, 3, 255)}, "do not fit into 1-254"),
         ({"inputs": 2}, {}, "has 2 inputs"),
         ({"answer": "3d"}, {}, "gives 3 dimensions"),

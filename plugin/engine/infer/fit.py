@@ -51,7 +51,7 @@ def of_bands(card: Card, images: list) -> Verdict:
             elif absent:
                 where = "" if date == 0 and number == 0 else f" for input {number + 1}"
                 where += f" on date {date + 1}" if len(images) > 1 else ""
-                return Verdict(RED, "Bands", f"missing {listed(absent)}{where}; {_cure(present)}")
+                return Verdict(RED, "Bands", f"missing {listed(absent)}{where}{_cure(present)}")
     named = dict.fromkeys(band for entry in card.inputs for band in entry.bands)
     if without:
         found = ", ".join(name for name in named if name not in without)
@@ -64,8 +64,8 @@ def _cure(present: list) -> str:
     """Bands without names are there all the same; whoever says their sensor names them."""
     if present and all(_NAMELESS.fullmatch(name) for name in present):
         bands = "1 band has" if len(present) == 1 else f"{len(present)} bands have"
-        return f"the image's {bands} no names, load it through the Scene panel with its sensor"
-    return f"the image has {listed(present)}, choose another model or image"
+        return f"; the image's {bands} no names, load it through the Scene panel with its sensor"
+    return f" (the image has {listed(present)}); choose another model or image"
 
 
 def listed(names: list) -> str:
