@@ -256,15 +256,21 @@ class ExtentChooser(QWidget):
     def _switched(self, _index: int) -> None:
         chosen = self.combo.currentData() == self.AREA
         if chosen:
-            settings_ = self._canvas.mapSettings()
-            self.area.setCurrentExtent(settings_.visibleExtent(), settings_.destinationCrs())
-            self.area.setOutputCrs(settings_.destinationCrs())
+            view = self._canvas.mapSettings()
+            self.area.setCurrentExtent(view.visibleExtent(), view.destinationCrs())
+            if not self._drawn():
+                self.area.setOutputCrs(view.destinationCrs())
+                self.area.setOutputExtentFromCurrent()
         self.area.setVisible(chosen)
         self.changed.emit()
 
+    def _drawn(self) -> bool:
+        """Whether there is an area; before one was chosen the widget holds a point, 0 0."""
+        return self.area.isValid() and not self.area.outputExtent().isEmpty()
+
     def problem(self) -> str:
         """Why there is no extent, or nothing."""
-        if self.combo.currentData() == self.AREA and not self.area.isValid():
+        if self.combo.currentData() == self.AREA and not self._drawn():
             return tr("Choose the area to run on.")
         return ""
 
