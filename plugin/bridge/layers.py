@@ -12,6 +12,7 @@ from pathlib import Path
 from qgis.core import QgsLayerTreeGroup, QgsMapLayer, QgsProject, QgsRasterLayer, QgsVectorLayer
 
 from ..engine.errors import ConcordError
+from .parcel_styles import shares, show_parcels
 from .styles import (
     HEAT,
     ClassEntry,
@@ -50,13 +51,16 @@ __all__ = [
     "class_entries",
     "composites",
     "entries_of_labels",
+    "free_name",
     "image_rank",
     "is_class_raster",
     "is_imagery",
     "is_label_layer",
     "is_plain",
     "is_vote",
+    "shares",
     "show_class",
+    "show_parcels",
     "style_chips",
     "style_classes",
     "style_composite",
@@ -140,3 +144,13 @@ def add_layer(
     node.setItemVisibilityChecked(visible)
     node.setExpanded(visible)
     return layer
+
+
+def free_name(project: QgsProject, name: str) -> str:
+    """The name itself, or with the first number that no layer of the project has yet."""
+    taken = {layer.name() for layer in project.mapLayers().values()}
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} {number}"
+    return free

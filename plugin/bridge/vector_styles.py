@@ -46,11 +46,19 @@ def style_labels(
     taxonomy: object = None,
     field: str = "class",
     like: QgsRasterLayer | None = None,
+    only: tuple | None = None,
 ) -> None:
-    """Categories by class code, named and coloured by the taxonomy or `like` a class raster."""
+    """Categories by class code, named and coloured by the taxonomy or `like` a class raster.
+
+    `only` are the codes that get a category of their own, where not all do.
+    """
     known = taxonomy is not None or like is not None
     entries = class_entries(like, taxonomy) if known else []
-    categories = [_category(e) for e in entries if e.code not in (NO_DATA, IGNORE)]
+    categories = [
+        _category(e)
+        for e in entries
+        if e.code not in (NO_DATA, IGNORE) and (only is None or e.code in only)
+    ]
     # Codes outside the taxonomy must not vanish from the map.
     other = _fill("#7f7f7f", 90, "#7f7f7f", 0.5, "dash")
     categories.append(QgsRendererCategory("", other, tr("other")))
