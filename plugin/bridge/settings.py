@@ -7,7 +7,6 @@ to the project and travels with it.
 from __future__ import annotations
 
 import functools
-import json
 import os
 from pathlib import Path
 
@@ -65,20 +64,44 @@ def _place(model: Path) -> tuple:
     return (not known, BUNDLED.index(model.stem) if known else 0, model.stem)
 
 
+def model_title(path: str) -> str:
+    """What a list calls a model: a bundled one by its title, the user's own by its file."""
+    card = card_of(path) if Path(path).parent == ROOT / "models" else None
+    return (card.title if card else "") or Path(path).stem
+
+
 def about_model(path: str) -> str:
-    """One line on what a model is good for, from the card beside it; empty without one."""
-    try:
-        item = json.loads(Path(path).with_suffix(".mlm.json").read_text("utf-8"))
-        return str(item["properties"].get("summary") or "")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    """One line on what a model is good for: its card's summary, else the first sentence there."""
+    card = card_of(path)
+    if card is None:
         return ""
+    return card.summary or card.description.split(". ")[0].strip().rstrip(".")
+
+
+def shows_parcels(path: str) -> bool:
+    """Whether a model draws single things, such as roofs, which are wanted as polygons."""
+    card = card_of(path)
+    return card is not None and card.kind == "classes" and bool(card.hyper.get("parcels"))
+
+
+def card_of(path: str):
+    """A model's card, None without one; read anew when the file or the card beside it changes."""
+    files = (Path(path), Path(path).with_suffix(".mlm.json"))
+    return _card(path, *(file.stat().st_mtime_ns if file.is_file() else 0 for file in files))
+
+
+@functools.lru_cache(maxsize=64)
+def _card(path: str, changed: int, _beside: int):
+    from ..engine.infer import peek
+
+    return peek.card_of(path) if changed else None
 
 
 def model_classes(path: str) -> list[str]:
     """The names of a model's classes, as its card gives them; empty where it has none."""
-    from ..engine.infer import peek, values
+    from ..engine.infer import values
 
-    card = peek.card_of(path)
+    card = card_of(path)
     try:
         return [c.name for c in values.classes_of(card)[0]] if card else []
     except ConcordError:  # codes that do not fit; the run says so
@@ -87,9 +110,9 @@ def model_classes(path: str) -> list[str]:
 
 def levels_of(path: str) -> list[str]:
     """The processing levels that a model tells apart, as its card says; empty for most models."""
-    from ..engine.infer import levels, peek
+    from ..engine.infer import levels
 
-    card = peek.card_of(path)
+    card = card_of(path)
     try:
         known = levels.of(card) if card else None
     except ConcordError:  # a broken card; the run says so
@@ -99,9 +122,7 @@ def levels_of(path: str) -> list[str]:
 
 def reads_series(path: str) -> bool:
     """Whether a model reads several dates along an axis of time."""
-    from ..engine.infer import peek
-
-    card = peek.card_of(path)
+    card = card_of(path)
     return card is not None and any("T" in entry.axes for entry in card.inputs)
 
 

@@ -85,14 +85,17 @@ class Table(QTableWidget):
 
 
 class VerdictList(QListWidget):
-    """Checks with their verdict in a sign and in words."""
+    """Checks with their verdict in a sign and in words; `whole` is as high as what it says."""
 
-    def __init__(self, parent=None):
+    def __init__(self, parent=None, whole: bool = False):
         super().__init__(parent)
         self.setWordWrap(True)
         self.setAlternatingRowColors(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         lines_high(self, 8)
+        self._whole = whole
+        if whole:
+            self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.hide()
 
     def show_verdicts(self, verdicts: list) -> None:
@@ -108,3 +111,15 @@ class VerdictList(QListWidget):
             item.setToolTip(text)
             self.addItem(item)
         self.setVisible(bool(verdicts))
+        self._grow()
+
+    def resizeEvent(self, event) -> None:  # noqa: N802 (Qt's name)
+        super().resizeEvent(event)
+        self._grow()
+
+    def _grow(self) -> None:
+        """A list that scrolls inside a panel that scrolls is hard to hold."""
+        if self._whole and self.count():
+            self.doItemsLayout()  # lines wrap at the width that it has now
+            last = self.visualItemRect(self.item(self.count() - 1))
+            self.setFixedHeight(last.bottom() + 1 + 2 * self.frameWidth())

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtGui import QPixmap
-from qgis.PyQt.QtWidgets import QCheckBox, QLabel, QTextBrowser
+from qgis.PyQt.QtWidgets import QCheckBox
 
 from ..bridge import layers, settings
 from ..bridge.text import tr
 from . import models_result, reports
-from .lists import Table, VerdictList, lines_high
-from .models_card import CardForm, card_html
+from .models_check import CheckPage
+from .models_choice import ModelChoice
 from .models_gate import GateRows
 from .models_level import LevelRow
 from .models_live import LiveMap
 from .models_train import TrainPage
 from .panel import Panel
 from .runner import Outcome
-from .widgets import ExtentChooser, LayerCombo, PathCombo, choice, form, note, row
+from .widgets import ExtentChooser, LayerCombo, choice, form, note, row
 
-PICTURE = 160  # height of the thumbnail in pixels
 EXECUTORS = (("local", "This computer"), ("local:1", "This computer, one core"))
-
-
-def model_combo() -> PathCombo:
-    """Models that came with Concord and those the user added."""
-
-    def items():
-        for path in settings.models():
-            yield Path(path).stem, path
-
-    return PathCombo(settings.MODELS, items, tr("Add a model (ONNX)"), tr("Models (*.onnx)"))
 
 
 class ModelsPanel(Panel):
@@ -48,41 +35,23 @@ class ModelsPanel(Panel):
     def build(self) -> None:
         column = self.section(tr("Model and layer"))
         layout = form()
-        self.model = model_combo()
-        self.model.changed.connect(self._chosen)
+        self.model = ModelChoice()
         row(layout, tr("&Model"), self.model, tr("An ONNX file that describes itself"))
         self.about = note()
         self.about.setAccessibleName(tr("What the model is good for"))
         layout.addRow(self.about)
         self.input = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
-        self.input.layerChanged.connect(self._chosen)
         row(layout, tr("&Image"), self.input, tr("The scene the model reads; bands go by name"))
         column.addLayout(layout)
         self.step(
             column,
             tr("Chec&k model"),
             "concord:modelcard",
-            self._need_both,
+            self._need_model,
             lambda: self.check(),
             tr("Read the card and compare bands, pixel size and values with the layer"),
         )
-        self.card = QTextBrowser()
-        self.card.setOpenExternalLinks(True)
-        lines_high(self.card, 9)
-        self.card.setAccessibleName(tr("Model card"))
-        self.card.hide()
-        column.addWidget(self.card)
-        self.verdicts = VerdictList()
-        self.verdicts.setAccessibleName(tr("Checks"))
-        column.addWidget(self.verdicts)
-        self.received = QLabel()
-        self.received.setAccessibleName(tr("What the model receives"))
-        self.received.hide()
-        column.addWidget(self.received)
-        self.numbers = Table([tr("Band"), tr("Least"), tr("Middle"), tr("Most")])
-        self.numbers.setToolTip(tr("What the model receives, after the card's scaling"))
-        column.addWidget(self.numbers)
-        self.form = CardForm(self, column)
+        self.checked = CheckPage(self, column)
         self._build_run()
 
     def _build_run(self) -> None:
@@ -105,15 +74,13 @@ class ModelsPanel(Panel):
         self.probabilities = QCheckBox(tr("Keep &probabilities"))
         self.probabilities.setToolTip(tr("Also write one band per class"))
         layout.addRow(self.probabilities)
-        self.polygons = QCheckBox(tr("Make pol&ygons"))
-        self.polygons.setToolTip(tr("Also turn the classes into polygons"))
+        self.polygons = PolygonsBox()
         layout.addRow(self.polygons)
         self.unsure = QCheckBox(tr("Show &doubt"))
         self.unsure.setToolTip(tr("Also write where the model is unsure, bright for most doubt"))
         layout.addRow(self.unsure)
         self.gate = GateRows(self, layout)
         self.unsure.toggled.connect(self._follow)
-        self._follow()
         column.addLayout(layout)
         self.step(
             column,
@@ -127,23 +94,48 @@ class ModelsPanel(Panel):
         self.summary.hide()
         column.addWidget(self.summary)
         self.training = TrainPage(self)
+        self._follow_choice()
 
     def updated(self) -> None:
         self.training.updated()
 
+    def _follow_choice(self) -> None:
+        """From here on what is shown speaks of what is chosen."""
+        self._subject = self._choice()
+        self.model.changed.connect(self._chosen)
+        self.input.layerChanged.connect(self._image_chosen)
+        self._tell_model()
+        self._image_chosen()
+
+    def _choice(self) -> tuple:
+        """(model, image) that are chosen now."""
+        image = self.input.currentLayer()
+        return self.model.value(), "" if image is None else image.id()
+
+    def _image_chosen(self, *_) -> None:
+        self.model.see(self.input.currentLayer())
+        self._chosen()
+
     def _chosen(self, *_) -> None:
-        if hasattr(self, "about"):
-            self.about.setText(settings.about_model(self.model.value()))
-            self.about.setVisible(bool(self.about.text()))
-        # Verdicts speak of one model and one layer; they must not outlive the choice.
-        if hasattr(self, "verdicts"):
-            self.card.hide()
-            self.verdicts.show_verdicts([])
-            self.received.hide()
-            self.numbers.fill([])
-            self.form.hide()
-            self._follow()
-            self.refresh()
+        """What was found of another model or image must not outlive the choice.
+
+        The combo of images also says that it changed when a layer comes and nothing changes.
+        """
+        if self._choice() != self._subject:
+            self._subject = self._choice()
+            self.checked.clear()
+            self.summary.hide()
+            if not self.runner.busy:
+                self.say("")
+        self._tell_model()
+        self.refresh()
+
+    def _tell_model(self) -> None:
+        model = self.model.value()
+        self.about.setText(settings.about_model(model))
+        self.about.setVisible(bool(self.about.text()))
+        self.polygons.follow(model)
+        self._follow()
 
     def _follow(self, *_) -> None:
         """Offer what the chosen model can do."""
@@ -157,8 +149,17 @@ class ModelsPanel(Panel):
             return tr("Open an image, or load a scene first.")
         return ""
 
+    def _need_model(self) -> str:
+        return self.model.is_half() or self._need_both()
+
     def _need_run(self) -> str:
-        return self._need_both() or self.extent.problem() or self.gate.need()
+        return (
+            self._need_model()
+            or self.model.misfit()
+            or self.checked.stop()
+            or self.extent.problem()
+            or self.gate.need()
+        )
 
     def _executor(self) -> str:
         text = self.executor.currentText().strip()
@@ -174,41 +175,14 @@ class ModelsPanel(Panel):
             "COMPLETE": complete,
             **self.level.parameters(),
         }
-        self.launch("concord:modelcard", parameters, self._checked)
+        subject = self._choice()
 
-    def _checked(self, outcome: Outcome) -> None:
-        report = reports.of(outcome)
-        self.card.setHtml(card_html(report.get("card", {})))
-        self.card.show()
-        verdicts = report.get("verdicts", [])
-        self.verdicts.show_verdicts(verdicts)
-        self._show_received(report.get("received", {}))
-        self.form.offer(report)
-        if report.get("missing"):
-            self.say(tr("The card is incomplete; fill in what is missing and save it."))
-            return
-        levels = {verdict.get("level") for verdict in verdicts}
-        if "red" in levels:
-            self.say(tr("This model does not fit this layer; the lines with Stop say why."))
-        elif "amber" in levels:
-            self.say(tr("The model can run; look at the remarks first."))
-        else:
-            self.say(tr("The model fits this layer."))
+        def done(outcome: Outcome) -> None:
+            if subject == self._choice():
+                self.say(self.checked.show(reports.of(outcome)))
+                self.refresh()
 
-    def _show_received(self, received: dict) -> None:
-        """The thumbnail and the numbers of what the network would get."""
-        picture = QPixmap(str(received.get("picture", "")))
-        self.received.setVisible(not picture.isNull())
-        if not picture.isNull():
-            smooth = Qt.TransformationMode.FastTransformation
-            self.received.setPixmap(picture.scaledToHeight(PICTURE, smooth))
-            self.received.setToolTip(tr("What the model receives, stretched to be seen"))
-        self.numbers.fill(
-            [
-                (r["band"], *(_figure(r[key]) for key in ("minimum", "median", "maximum")))
-                for r in received.get("bands", [])
-            ]
-        )
+        self.launch("concord:modelcard", parameters, done)
 
     def run(self) -> None:
         """Run `concord:runmodel` and add what it made."""
@@ -230,10 +204,11 @@ class ModelsPanel(Panel):
             "POLYGONS": stem + ".gpkg" if self.polygons.isChecked() else None,
         }
         parameters.update({key: value for key, value in optional.items() if value is not None})
-        name = Path(self.model.value()).stem
+        self.summary.hide()  # it speaks of the run before
         self._end_live()
         self._live = LiveMap(self.iface.mapCanvas(), parameters["OUTPUT"])
-        self.launch("concord:runmodel", parameters, lambda outcome: self._ran(outcome, name))
+        subject = self._choice()
+        self.launch("concord:runmodel", parameters, lambda outcome: self._ran(outcome, subject))
         if not self.runner.busy:  # it was refused before it began
             self._end_live()
 
@@ -258,33 +233,35 @@ class ModelsPanel(Panel):
             self.iface.mapCanvas().setExtent(view.layerExtentToOutputExtent(layer, layer.extent()))
             self.iface.mapCanvas().refresh()
 
-    def _ran(self, outcome: Outcome, name: str) -> None:
-        results = outcome.results
-        if results.get("PROBABILITIES"):
-            title = tr("{name}, probabilities").format(name=name)
-            layers.add_raster(
-                results["PROBABILITIES"], title, "probability", self.project, visible=False
-            )
-        report = reports.of(outcome)
-        # Numbers, finer pixels and embeddings are shown as an image, everything else as classes.
-        kind = "classes" if report.get("classes") else "scene"
-        if results.get("UNCERTAINTY"):
-            title = tr("{name}, doubt").format(name=name)
-            layers.add_raster(
-                results["UNCERTAINTY"], title, "probability", self.project, visible=False
-            )
-        made = layers.add_raster(results["OUTPUT"], name, kind, self.project)
+    def _ran(self, outcome: Outcome, subject: tuple) -> None:
+        report, name = reports.of(outcome), Path(subject[0]).stem
+        made = models_result.add(outcome.results, report, name, self.project)
         self._bring_into_sight(made)
-        if results.get("POLYGONS"):
-            title = tr("{name}, polygons").format(name=name)
-            polygons = layers.add_vector(results["POLYGONS"], title, self.project)
-            if kind == "classes":
-                layers.style_labels(polygons, like=made)
+        if subject != self._choice():  # its shares would stand below another model's name
+            self.say(tr("{name}: done in {s:.1f} s.").format(name=name, s=outcome.seconds))
+            return
         self.say(tr("Done in {s:.1f} s.").format(s=outcome.seconds))
         lines = list(models_result.lines(report))
         self.summary.setText("\n".join(lines))
         self.summary.setVisible(bool(lines))
 
 
-def _figure(value) -> str:
-    return "–" if value is None else f"{value:.3g}"
+class PolygonsBox(QCheckBox):
+    """On by itself for models that draw single things, such as roofs."""
+
+    def __init__(self):
+        super().__init__(tr("Make pol&ygons"))
+        self.setToolTip(tr("Also turn the classes into polygons"))
+        self._model, self._things, self._wish = "", False, False
+        self.clicked.connect(self._clicked)
+
+    def _clicked(self, on: bool) -> None:
+        if not self._things:
+            self._wish = on
+
+    def follow(self, model: str) -> None:
+        """What the user ticked for maps of classes waits while a model of things is chosen."""
+        if model == self._model:
+            return
+        self._model, self._things = model, settings.shows_parcels(model)
+        self.setChecked(self._things or self._wish)

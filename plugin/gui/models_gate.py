@@ -10,6 +10,7 @@ from qgis.PyQt.QtWidgets import QCheckBox
 
 from ..bridge import settings
 from ..bridge.text import tr
+from .models_choice import listed_models
 from .widgets import PathCombo, row
 
 LEAST = 5.0  # per cent, as in the algorithm
@@ -20,8 +21,7 @@ def optional_model(none: str) -> PathCombo:
 
     def items():
         yield none, ""
-        for path in settings.models():
-            yield Path(path).stem, path
+        yield from listed_models()
 
     return PathCombo(settings.MODELS, items, tr("Add a model (ONNX)"), tr("Models (*.onnx)"))
 

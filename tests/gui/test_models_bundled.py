@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 from concord.plugin.bridge import settings
+from concord.plugin.engine.infer import session
 from concord.plugin.gui.models import ModelsPanel
 
 
@@ -18,6 +21,7 @@ def test_models_for_real_images_come_first_and_the_stand_in_last(open_panel, tmp
     assert bundled[-1] == "concord-spectral" and stems.index("a") >= len(bundled)
     panel = open_panel(ModelsPanel)
     assert panel.model.value().endswith("concord-landcover-s2.onnx")
+    assert "Sentinel-2" in panel.about.text() and panel.about.isVisibleTo(panel)
     lines = []
     for path in settings.models()[:3]:
         panel.model.reload(path)
@@ -31,3 +35,29 @@ def test_a_card_that_is_no_card_has_no_line(tmp_path):
     (tmp_path / "m.mlm.json").write_text("[1]", encoding="utf-8")
     assert settings.about_model(str(tmp_path / "m.onnx")) == ""
     assert settings.about_model(str(tmp_path / "none.onnx")) == ""
+
+
+def test_the_list_showed_bare_file_names(open_panel, tmp_path):
+    added = tmp_path / "mine.onnx"
+    added.write_bytes(b"")
+    settings.add_path(settings.MODELS, str(added))
+    combo = open_panel(ModelsPanel).model.combo
+    assert [combo.itemText(i) for i in range(4)] == [
+        "Concord land cover, Sentinel-2", "Concord land cover, aerial",
+        "Concord buildings, aerial", "Concord spectral stand-in",
+    ]  # fmt: skip
+    assert combo.findText("mine") >= 4
+
+
+def test_a_card_without_a_summary_says_its_first_sentence():
+    stand_in = next(path for path in settings.models() if "spectral" in path)
+    assert settings.about_model(stand_in).startswith("A synthetic stand-in")
+
+
+def test_a_card_that_was_completed_is_read_anew(tmp_path):
+    model = tmp_path / "m.onnx"
+    shutil.copy(session.BUNDLED / "concord-prompt" / "encoder.onnx", model)
+    assert "Ponds" not in settings.about_model(str(model))
+    card = {"id": "m", "properties": {"summary": "Ponds"}}
+    (tmp_path / "m.mlm.json").write_text(json.dumps(card), encoding="utf-8")
+    assert settings.about_model(str(model)) == "Ponds"

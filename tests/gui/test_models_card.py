@@ -38,7 +38,7 @@ def test_form_completes_the_card_and_the_model_runs(open_panel, opened, qtbot, m
     panel = open_panel(ModelsPanel)
     panel.model.add(path)
     panel.input.setLayer(image)
-    form = panel.form
+    form = panel.checked.form
     assert not form.holder.isVisibleTo(panel)
 
     def finish():
@@ -58,8 +58,11 @@ def test_form_completes_the_card_and_the_model_runs(open_panel, opened, qtbot, m
     finish()
     assert messages() == [] and (tmp_path / "plain.mlm.json").exists()
     assert not form.holder.isVisibleTo(panel)
-    assert panel.received.pixmap() is not None and panel.received.isVisibleTo(panel)
-    assert panel.numbers.rowCount() == 3 and float(panel.numbers.item(0, 3).text()) <= 1
+    assert panel.checked.received.pixmap() is not None and panel.checked.received.isVisibleTo(panel)
+    assert (
+        panel.checked.numbers.rowCount() == 3
+        and float(panel.checked.numbers.item(0, 3).text()) <= 1
+    )
     panel.extent.combo.setCurrentIndex(panel.extent.combo.findData("layer"))
     panel.unsure.setChecked(True)
     panel.run()

@@ -14,7 +14,8 @@ S2, ROOFS = (str(session.BUNDLED / f"concord-{n}.onnx") for n in ("landcover-s2"
 
 
 def choose(panel, name):
-    panel.model.combo.setCurrentIndex(panel.model.combo.findText(name))
+    path = str(session.BUNDLED / f"{name}.onnx")
+    panel.model.combo.setCurrentIndex(panel.model.combo.findData(path))
 
 
 def test_levels_are_those_of_the_card(tmp_path):

@@ -11,6 +11,8 @@ from concord.plugin.engine import rasters
 from concord.plugin.engine.sample import scene as sample_scene
 from concord.plugin.gui.models import ModelsPanel
 
+LAND_COVER = "Concord land cover, Sentinel-2"  # as the lists call it
+
 
 @pytest.fixture
 def opened(tmp_path):
@@ -62,7 +64,12 @@ def test_unfolding_a_section_shows_nothing_that_was_hidden(open_panel):
     for box in panel.findChildren(QgsCollapsibleGroupBox):
         box.setCollapsed(True)
         box.setCollapsed(False)
-    hidden = (panel.training.classes, panel.training.open_report, panel.card, panel.form.holder)
+    hidden = (
+        panel.training.classes,
+        panel.training.open_report,
+        panel.checked.holder,
+        panel.checked.form.holder,
+    )
     assert not any(widget.isVisibleTo(panel) for widget in hidden)
     assert panel.training.method.isVisibleTo(panel)
 
@@ -75,13 +82,13 @@ def test_page_trains_on_an_encoder_and_a_gate_looks_first(open_panel, opened, qt
     page.labels.setLayer(labels)
     page.method.setCurrentIndex(page.method.findData("linear"))
     try:
-        page.encoder.combo.setCurrentIndex(page.encoder.combo.findText("concord-landcover-s2"))
+        page.encoder.combo.setCurrentIndex(page.encoder.combo.findText(LAND_COVER))
         page.run()
         qtbot.waitUntil(lambda: not panel.runner.busy, timeout=240_000)
         assert messages() == [] and "% right" in page.figures.text()
         card = settings.model_classes(panel.model.value())
         assert len(card) >= 4
-        gate.model.combo.setCurrentIndex(gate.model.combo.findText("concord-landcover-s2"))
+        gate.model.combo.setCurrentIndex(gate.model.combo.findText(LAND_COVER))
         gate.classes.setCheckedItems(["snow and ice"])
         gate.least.setValue(90)
         panel.extent.combo.setCurrentIndex(panel.extent.combo.findData("layer"))

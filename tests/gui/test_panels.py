@@ -129,10 +129,11 @@ def test_models_checks_and_runs(open_panel, image, qtbot, messages):
     panel = open_panel(ModelsPanel)
     panel.check()
     finish(panel, qtbot)
-    assert messages() == [] and panel.verdicts.count() > 0
-    words = {panel.verdicts.item(i).text().split(" · ")[0] for i in range(panel.verdicts.count())}
+    assert messages() == [] and panel.checked.verdicts.count() > 0
+    said = panel.checked.verdicts
+    words = {said.item(i).text().split(" · ")[0] for i in range(said.count())}
     assert words <= {"OK", "Look", "Stop"}
-    assert "<table" in panel.card.toHtml()
+    assert "<table" in panel.checked.card.text()
 
 
 def test_campaign_brings_annotators_together(open_panel, class_path, tmp_path, qtbot, messages):

@@ -1,0 +1,18 @@
+"""Halves of a promptable model, which are no models to run on an extent."""
+
+from __future__ import annotations
+
+from ..errors import ConcordError
+from ..segment.skim import skim
+
+
+def is_half(path: str) -> bool:
+    """Whether a file is the encoder or the decoder of a pair that answers clicks and boxes."""
+    try:
+        graph = skim(path)
+    except ConcordError:  # no model at all; opening it says so
+        return False
+    if any(name.endswith("point_coords") for name in graph.inputs):
+        return True
+    embedded = ("embed" in name and len(shape) == 4 for name, shape in graph.outputs.items())
+    return len(graph.inputs) == 1 and any(embedded)
