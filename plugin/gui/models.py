@@ -235,6 +235,8 @@ class ModelsPanel(Panel):
 
     def _ran(self, outcome: Outcome, subject: tuple) -> None:
         report, name = reports.of(outcome), Path(subject[0]).stem
+        if not report.get("classes"):
+            self.input.keep()  # numbers are an image as well, on top, and nothing to run on next
         made = models_result.add(outcome.results, report, name, self.project)
         self._bring_into_sight(made)
         if subject != self._choice():  # its shares would stand below another model's name

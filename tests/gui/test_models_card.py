@@ -11,6 +11,7 @@ from qgis.core import QgsProject
 from concord.plugin.bridge import layers, settings
 from concord.plugin.engine import rasters
 from concord.plugin.engine.grid import Grid
+from concord.plugin.engine.infer import describe, session
 from concord.plugin.gui.models import ModelsPanel
 
 
@@ -71,3 +72,18 @@ def test_form_completes_the_card_and_the_model_runs(open_panel, opened, qtbot, m
     names = {layer.name() for layer in QgsProject.instance().mapLayers().values()}
     assert {"plain", "plain, doubt"} <= names
     assert "r: " in panel.summary.text()
+
+
+def test_a_result_of_numbers_was_taken_for_the_next_image(open_panel, opened, qtbot, messages):
+    path, image = opened
+    fields = {"task": "regression", "bands": ["red", "green", "blue"], "unit": "DN", "tile": 32,
+              "halo": 0, "activation": "none", "pixel_size_range_m": [8, 12]}  # fmt: skip
+    describe.save(session.Model(path).card, fields, path)
+    panel = open_panel(ModelsPanel)
+    panel.model.add(path)
+    panel.extent.combo.setCurrentIndex(panel.extent.combo.findData("layer"))
+    panel.run()
+    qtbot.waitUntil(lambda: not panel.runner.busy, timeout=240_000)
+    assert messages() == [] and QgsProject.instance().mapLayersByName("plain")
+    assert panel.input.currentLayer() is image
+    assert "mean" in panel.summary.text() and panel.summary.isVisibleTo(panel)
