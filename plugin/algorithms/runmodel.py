@@ -33,7 +33,8 @@ class RunModel(ConcordAlgorithm):
         "one answer a chip, as its task says. Bands are found by name; files that bring a band "
         "again are the next date. Tiles overlap and are cropped or blended, so that no tile line "
         "shows. A check that says Stop (red) ends the run unless 'Run in spite of Stop' is "
-        "ticked; the report keeps that. A run that was killed goes on where it was."
+        "ticked; the report keeps that. Polygons of single things, such as roofs, leave specks "
+        "out, and the report says how many. A run that was killed goes on where it was."
     )
 
     def define(self):

@@ -29,13 +29,13 @@ def against(model: str, layer: QgsRasterLayer | None) -> str | None:
 
 @functools.lru_cache(maxsize=64)
 def _header(path: str, _changed: float) -> tuple | None:
-    """(band names, metres a pixel) of a file; None when it is no scene."""
+    """({band: unit}, metres a pixel) of a file; None when it is no scene."""
     try:
         from ..engine import rasters, sensors  # heavy: not while the plugin loads
 
         info = rasters.require_crs(rasters.info(path))
-        names = tuple(band.name for band in sensors.recognise(info).bands)
-        return names, rasters.metres_per_pixel(info.grid)
+        units = {band.name: band.unit for band in sensors.recognise(info).bands}
+        return units, rasters.metres_per_pixel(info.grid)
     except (ConcordError, ImportError):  # rasterio may be missing
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qgis.core import (
+    QgsLayerTreeLayer,
     QgsMapLayerLegendUtils,
     QgsPalettedRasterRenderer,
     QgsProject,
@@ -39,14 +40,16 @@ def show_parcels(layer: QgsRasterLayer, report: dict, project: QgsProject):
             entry.color = inside.color
         elif entry.value == known.background:
             entry.color = QColor(entry.color.red(), entry.color.green(), entry.color.blue(), 0)
-    _name_the_thing(layer, inside.label, project)
+    node = project.layerTreeRoot().findLayer(layer.id())
+    unfolded = node.isExpanded()
+    _name_the_thing(layer, inside.label, node)
     layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, classes))
+    node.setExpanded(unfolded)  # the legend was made anew, which folds it
     return known
 
 
-def _name_the_thing(layer: QgsRasterLayer, label: str, project: QgsProject) -> None:
-    """Only the thing in the legend; a legend is made anew when the renderer changes."""
-    node = project.layerTreeRoot().findLayer(layer.id())
+def _name_the_thing(layer: QgsRasterLayer, label: str, node: QgsLayerTreeLayer) -> None:
+    """Only the thing in the legend."""
     nodes = layer.legend().createLayerTreeModelLegendNodes(node)
     role = Qt.ItemDataRole.DisplayRole
     shown = [place for place, one in enumerate(nodes) if one.data(role) == label]

@@ -7,7 +7,7 @@ import pytest
 from concord.plugin.algorithms.runmodel import RunModel
 from concord.plugin.engine.errors import ConcordError
 from concord.plugin.engine.infer import fit, peek, session, verdicts
-from concord.plugin.engine.infer.verdicts import RED, Verdict
+from concord.plugin.engine.infer.verdicts import AMBER, RED, Verdict
 
 S2 = [f"band_{n}" for n in range(1, 13)]
 RGB = ["red", "green", "blue"]
@@ -56,16 +56,23 @@ def test_bands_without_names_were_listed_and_their_cure_was_not():
 
 
 @pytest.mark.parametrize(
-    "name, bands, metres, against",
+    "name, bands, metres, unit, against",
     [
-        ("concord-buildings", RGB, 0.075, None),
-        ("concord-buildings", RGB, 10.0, "Resolution"),
-        ("concord-buildings", RGB, None, None),
-        ("concord-landcover-s2", RGB, 0.075, "Bands"),
-        ("concord-landcover-s2", [*RGB, "nir"], 10.0, None),
-        ("concord-landcover-aerial", [*RGB, "nir"], 1.0, None),
+        ("concord-buildings", RGB, 0.075, "DN", None),
+        ("concord-buildings", RGB, 10.0, "DN", "Resolution"),
+        ("concord-buildings", RGB, 0.075, "", None),
+        ("concord-landcover-s2", RGB, 0.075, "DN", "Bands"),
+        ("concord-landcover-s2", [*RGB, "nir"], 10.0, "reflectance", None),
+        ("concord-landcover-s2", [*RGB, "nir"], 5.0, "DN", "Unit"),
+        ("concord-landcover-aerial", [*RGB, "nir"], 1.0, "DN", None),
     ],
 )
-def test_the_headers_tell_which_bundled_models_fit(name, bands, metres, against):
-    found = fit.against(card(name), bands, metres)
+def test_the_headers_tell_which_bundled_models_fit(name, bands, metres, unit, against):
+    found = fit.against(card(name), dict.fromkeys(bands, unit), metres)
     assert (found and found.what) == against
+
+
+def test_bands_that_say_no_unit_made_those_that_say_the_right_one_wrong():
+    units = {**dict.fromkeys(RGB, "reflectance"), "nir": ""}
+    found = fit.of_units(card("concord-spectral"), units)
+    assert found.level == AMBER and found.detail == "the image does not say the unit of nir"

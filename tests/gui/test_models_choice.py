@@ -26,11 +26,11 @@ S2, AERIAL, ROOFS, STAND_IN = (
 def picture(tmp_path, qgis_new_project):
     """picture(name, metres, bands) -> a layer of 8 bits in the project."""
 
-    def make(name, metres, bands=("red", "green", "blue")):
+    def make(name, metres, bands=("red", "green", "blue"), unit="DN"):
         values = np.random.default_rng(1).integers(0, 255, (len(bands), 48, 64)).astype(np.uint8)
         grid = Grid("EPSG:32632", (metres, 0.0, 5e5, 0.0, -metres, 5.4e6), 64, 48)
         path = str(tmp_path / f"{name}.tif")
-        rasters.write(path, values, grid, names=list(bands), units=["DN"] * len(bands))
+        rasters.write(path, values, grid, names=list(bands), units=[unit] * len(bands))
         return layers.add_raster(path, name, "scene", QgsProject.instance())
 
     return make
@@ -68,7 +68,7 @@ def test_a_choice_of_the_user_stays_and_says_that_it_does_not_fit(open_panel, pi
 
 def test_a_stand_in_is_not_taken_for_want_of_anything_better(open_panel, picture):
     panel = open_panel(ModelsPanel)
-    picture("naip", 3.5, ("red", "green", "blue", "nir"))
+    picture("planet", 3.5, ("red", "green", "blue", "nir"), "reflectance")
     assert ticked(panel) == [STAND_IN] and panel.model.value() == S2
     panel.model.reload(STAND_IN)
     assert "stand-in" in panel.about.text()
@@ -139,7 +139,7 @@ def test_a_check_vanished_when_its_own_run_added_a_layer(open_panel, image, qtbo
 def test_run_stayed_open_after_a_stop(open_panel, picture, qtbot):
     panel = open_panel(ModelsPanel)
     panel.model.reload(STAND_IN)
-    picture("naip", 5.5, ("red", "green", "blue", "nir"))  # fits but for its unit, in the pixels
+    picture("ten", 10.0, ("red", "green", "blue", "nir"), "reflectance")  # but it holds 0 to 255
     assert panel._need_run() == ""
     panel.check()
     finish(panel, qtbot)

@@ -1,4 +1,4 @@
-"""Whether a model could run on an image, as far as the headers tell: dates, bands, pixel size."""
+"""Whether a model could run on an image, as far as the headers tell: dates, bands, size, units."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from . import dates
 from .card import Card
 from .verdicts import AMBER, GREEN, RED, Verdict
 
+OTHER = "choose another model or image"
 _LISTED = 6  # bands that a sentence names
 _NAMELESS = re.compile(r"band_\d+")  # what a band is called that the file gives no name
 
 
-def against(card: Card, names, metres: float | None) -> Verdict | None:
+def against(card: Card, units: dict, metres: float) -> Verdict | None:
     """What keeps a model from one image, None where the headers say nothing against it.
 
     Args:
-        names: the image's bands.
-        metres: height of its pixels on the ground, None where that is not known.
+        units: {band: unit} of the image, a unit that it does not say is ''.
+        metres: height of its pixels on the ground.
     """
-    found = [of_dates(card, 1), of_bands(card, [list(names)])]
-    if metres is not None:
-        found.append(of_size(card, metres))
+    found = [of_dates(card, 1), of_bands(card, [list(units)]), of_size(card, metres)]
+    if all(band in units for band in card.inputs[0].bands):
+        found.append(of_units(card, units))
     return next((v for v in found if v is not None and v.level == RED), None)
 
 
@@ -65,7 +66,7 @@ def _cure(present: list) -> str:
     if present and all(_NAMELESS.fullmatch(name) for name in present):
         bands = "1 band has" if len(present) == 1 else f"{len(present)} bands have"
         return f"; the image's {bands} no names, load it through the Scene panel with its sensor"
-    return f" (the image has {listed(present)}); choose another model or image"
+    return f" (the image has {listed(present)}); {OTHER}"
 
 
 def listed(names: list) -> str:
@@ -86,3 +87,29 @@ def of_size(card: Card, metres: float) -> Verdict | None:
     # Pixels made finer than they were seen hold nothing that the model could find.
     remedy = "choose a sharper image" if metres > high else f"resample it to {low:g} m or more"
     return Verdict(RED if far else AMBER, "Resolution", f"{text}; {remedy}")
+
+
+def of_units(card: Card, units: dict) -> Verdict:
+    """One unit for all bands of the first input, or one a band where they come of several sensors.
+
+    Args:
+        units: {band: unit}, see ``against``.
+    """
+    entry = card.inputs[0]
+    wants = dict(zip(entry.bands, [entry.unit] * len(entry.bands) if entry.unit else entry.units))
+    wants = {band: want for band, want in wants.items() if want not in ("", "none")}
+    wrong: dict = {}  # bands by what they want and are in
+    for band, want in wants.items():
+        if units[band] not in ("", want):
+            wrong.setdefault((want, units[band]), []).append(band)
+    if wrong:
+        said = [f"{listed(b)} wants {want}, is in {has}" for (want, has), b in wrong.items()]
+        if len(wrong) == 1 and len(*wrong.values()) == len(entry.bands):
+            said = ["wants {}, the image is in {}".format(*next(iter(wrong)))]
+        return Verdict(RED, "Unit", f"{', '.join(said)}; {OTHER}")
+    silent = [band for band in wants if not units[band]]
+    if silent and len(silent) == len(entry.bands) and entry.unit:
+        return Verdict(AMBER, "Unit", f"wants {entry.unit}, the image does not say its unit")
+    if silent:
+        return Verdict(AMBER, "Unit", f"the image does not say the unit of {listed(silent)}")
+    return Verdict(GREEN, "Unit", ", ".join(dict.fromkeys(wants.values())) or "not stated")

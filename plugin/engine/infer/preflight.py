@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 _KM_PER_DEGREE = 111.2
-_OTHER = "choose another model or image"
 
 
 def check(card: Card, scene: Scene, model=None, later=(), level=None) -> list:
@@ -140,41 +139,16 @@ def completeness(card: Card) -> Verdict:
 
 
 def _unit(card: Card, scene: Scene, values: np.ndarray) -> Verdict:
-    wanted = card.inputs[0].unit
-    if not wanted and card.inputs[0].units:
-        return _units(card.inputs[0], scene)
-    units = sorted(set(scene.units(card.inputs[0].bands)))
     finite = values[np.isfinite(values)]
     median = float(np.median(finite)) if finite.size else 0.0
-    if wanted == "reflectance" and median > 2:
+    if card.inputs[0].unit == "reflectance" and median > 2:
         return Verdict(
             RED,
             "Unit",
             f"wants reflectance 0-1, the image has a median of {median:.0f}; set the scale in "
             "the Scene panel",
         )
-    if not wanted or units == [wanted]:
-        return Verdict(GREEN, "Unit", wanted or "not stated by the card")
-    named = [unit for unit in units if unit]
-    if not named:
-        return Verdict(AMBER, "Unit", f"wants {wanted}, the image does not say its unit")
-    return Verdict(RED, "Unit", f"wants {wanted}, the image is in {', '.join(named)}; {_OTHER}")
-
-
-def _units(entry, scene: Scene) -> Verdict:
-    """Bands of several sensors, each with a unit of its own."""
-    pairs = list(zip(entry.bands, entry.units, scene.units(entry.bands)))
-    wrong: dict = {}  # bands by what they want and are in
-    for band, want, has in pairs:
-        if want not in ("", "none", has) and has:
-            wrong.setdefault((want, has), []).append(band)
-    if wrong:
-        said = [f"{fit.listed(b)} wants {want}, is in {has}" for (want, has), b in wrong.items()]
-        return Verdict(RED, "Unit", f"{', '.join(said)}; {_OTHER}")
-    silent = [band for band, want, has in pairs if want not in ("", "none") and not has]
-    if silent:
-        return Verdict(AMBER, "Unit", f"the image does not say the unit of {', '.join(silent)}")
-    return Verdict(GREEN, "Unit", ", ".join(dict.fromkeys(w for w in entry.units if w)))
+    return fit.of_units(card, {name: source.unit for name, source in scene.sources.items()})
 
 
 def _range(card: Card, values: np.ndarray) -> Verdict | None:
@@ -221,7 +195,7 @@ def _nodata(card: Card, scenes: list) -> Verdict:
         detail = f"{', '.join(dict.fromkeys(bare))} hold no data in the whole image; leave them out"
         return Verdict(RED, "No data", detail)
     if share == 1.0:
-        return Verdict(RED, "No data", f"in the whole image; {_OTHER}")
+        return Verdict(RED, "No data", f"in the whole image; {fit.OTHER}")
     level = AMBER if share > 0.5 else GREEN
     return Verdict(level, "No data", f"{share:.1%} of the pixels are empty and stay empty")
 
