@@ -44,7 +44,8 @@ def show_parcels(layer: QgsRasterLayer, report: dict, project: QgsProject):
     unfolded = node.isExpanded()
     _name_the_thing(layer, inside.label, node)
     layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, classes))
-    node.setExpanded(unfolded)  # the legend was made anew, which folds it
+    node.setExpanded(False)  # as the tree shows it now that the legend was made anew
+    node.setExpanded(unfolded)
     return known
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from concord.plugin.algorithms.runmodel import RunModel
 from concord.plugin.engine.errors import ConcordError
-from concord.plugin.engine.infer import fit, peek, session, verdicts
+from concord.plugin.engine.infer import fit, peek, promptable, runner, session, verdicts
 from concord.plugin.engine.infer.verdicts import AMBER, RED, Verdict
 
 S2 = [f"band_{n}" for n in range(1, 13)]
@@ -76,3 +76,12 @@ def test_bands_that_say_no_unit_made_those_that_say_the_right_one_wrong():
     units = {**dict.fromkeys(RGB, "reflectance"), "nir": ""}
     found = fit.of_units(card("concord-spectral"), units)
     assert found.level == AMBER and found.detail == "the image does not say the unit of nir"
+
+
+def test_half_of_a_promptable_pair_was_asked_for_a_card(tmp_path):
+    for half in ("encoder", "decoder"):
+        model = session.Model(str(session.BUNDLED / "concord-prompt" / f"{half}.onnx"))
+        with pytest.raises(ConcordError, match=f"{half}.onnx answers clicks and boxes; use it in"):
+            runner.run(model, None, runner.RunWish(str(tmp_path / "map.tif")))
+    assert not promptable.is_half(str(session.BUNDLED / "concord-landcover-s2.onnx"))
+    assert not promptable.is_half(str(tmp_path / "none.onnx"))

@@ -16,3 +16,12 @@ def is_half(path: str) -> bool:
         return True
     embedded = ("embed" in name and len(shape) == 4 for name, shape in graph.outputs.items())
     return len(graph.inputs) == 1 and any(embedded)
+
+
+def refuse(model) -> None:
+    """Refuse a half whose card lacks what a run needs; to complete that would not help."""
+    if model.card.missing and is_half(str(model.path)):
+        raise ConcordError(
+            f"{model.path.name} answers clicks and boxes; use it in the Annotate panel, or with "
+            "concord:segmentprompts."
+        )

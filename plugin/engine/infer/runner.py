@@ -11,7 +11,7 @@ from ..errors import Cancelled, ConcordError
 from ..grid import Window
 from ..progress import SILENT, Progress
 from . import gate as gates
-from . import glimpse, levels, parcels, plan, preflight, tilewise
+from . import glimpse, levels, parcels, plan, preflight, promptable, tilewise
 from .canvas import Canvas
 from .card import KINDS
 from .journal import Journal, folder_of
@@ -40,6 +40,7 @@ def run(model: Model, scene, wish: RunWish, progress: Progress = SILENT) -> dict
 def run_with_objects(model: Model, scene, wish: RunWish, progress: Progress = SILENT) -> tuple:
     """(report, objects): objects are [(GeoJSON polygon, {class, class_name, score})]."""
     scenes = list(scene) if isinstance(scene, (list, tuple)) else [scene]
+    promptable.refuse(model)
     card = model.card.require_complete(str(model.path))
     if not card.kind:
         raise ConcordError(
