@@ -1,4 +1,4 @@
-"""Whether a model fits a layer, as far as headers tell; reads no pixels, so lists can ask."""
+"""Whether a model fits an image, as far as headers tell; reads no pixels, so lists can ask."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from ..engine.errors import ConcordError
 from . import settings
 
 
-def against(model: str, layer: QgsRasterLayer | None) -> str | None:
+def file_of(layer: QgsRasterLayer | None) -> str:
+    """The file of an image; empty for none, or for one that is not in a file."""
+    return layer.source() if layer is not None and layer.providerType() == "gdal" else ""
+
+
+def against(model: str, image: str) -> str | None:
     """Why a model would be refused for an image, '' where its header says nothing against it.
 
-    None where that cannot be told: no image or none in a file, or a model without a whole card.
+    None where that cannot be told: no such file, or a model without a whole card.
     """
-    if layer is None or layer.providerType() != "gdal" or not os.path.isfile(layer.source()):
+    if not os.path.isfile(image):
         return None
-    seen, card = _header(layer.source(), os.path.getmtime(layer.source())), settings.card_of(model)
+    seen, card = _header(image, os.path.getmtime(image)), settings.card_of(model)
     if seen is None or card is None or card.missing or not card.kind:
         return None
     from ..engine.infer import fit

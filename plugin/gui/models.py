@@ -150,7 +150,7 @@ class ModelsPanel(Panel):
         return ""
 
     def _need_model(self) -> str:
-        return self.model.is_half() or self._need_both()
+        return self.model.elsewhere() or self._need_both()
 
     def _need_run(self) -> str:
         return (

@@ -26,7 +26,7 @@ class ModelChoice(PathCombo):
     """
 
     def __init__(self):
-        self._image = None
+        self._image = ""  # its file; a layer may be gone any time
         self._chosen = self._preferring = False
         caption, kind = tr("Add a model (ONNX)"), tr("Models (*.onnx)")
         super().__init__(settings.MODELS, listed_models, caption, kind, about=_about)
@@ -39,7 +39,7 @@ class ModelChoice(PathCombo):
 
     def see(self, image) -> None:
         """Tell which models fit an image, and choose one while the user has not."""
-        self._image = image
+        self._image = model_fit.file_of(image)
         self._mark()
         if self._chosen:
             return
@@ -68,7 +68,7 @@ class ModelChoice(PathCombo):
             spoken = ", ".join(part for part in (self.combo.itemText(place), _says(why)) if part)
             self.combo.setItemData(place, spoken, Qt.ItemDataRole.AccessibleTextRole)
 
-    def is_half(self) -> str:
+    def elsewhere(self) -> str:
         """Why the chosen file is nothing for this panel, or nothing."""
         if not model_fit.promptable(self.value()):
             return ""
