@@ -244,7 +244,7 @@ def save_landcover_aerial(model, figures: dict, target) -> None:
     )
     said = {
         "title": "Concord land cover, aerial",
-        "summary": "Water, trees, low plants and sealed ground on aerial images of about 1 m",
+        "summary": "Water, trees and low plants on aerial images of about 1 m",
         "description": (
             "Four land covers from an aerial image of about 1 m: water, tree canopy, low "
             "vegetation, impervious. Near infrared may be absent (zeros stand for it). Leave one "

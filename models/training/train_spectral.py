@@ -172,6 +172,7 @@ def card(scores: dict, values: np.ndarray, parameters: int) -> dict:
     shape = {"dim_order": ["batch", "bands", "height", "width"], "data_type": "float32"}
     properties = {
         "title": "Concord spectral stand-in",
+        "summary": "For trials on the sample scene; its maps of real images mean nothing",
         "description": (
             "A synthetic stand-in that shows how Concord runs a model: six land covers from "
             "blue, green, red and near infrared at about 10 m. Trained only on scenes that "
