@@ -18,6 +18,7 @@ from qgis.core import (
 
 from ..engine import files
 from ..engine.errors import ConcordError
+from ..engine.paint import steps
 from . import capture, layers, settings
 from .text import tr
 
@@ -56,9 +57,7 @@ def folder_for(path: str, project: QgsProject) -> Path:
 
 def is_kept(path: str, project: QgsProject) -> bool:
     """True when an earlier session left painting on a map."""
-    from ..engine.paint.painting import journal_path
-
-    return journal_path(path, folder_for(path, project)).exists()
+    return steps.journal_path(path, folder_for(path, project)).exists()
 
 
 def show(vrt: str, below: QgsRasterLayer, entries: list, project: QgsProject) -> QgsRasterLayer:

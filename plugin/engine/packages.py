@@ -12,6 +12,7 @@ PIP_NAMES = {
     "scipy": "scipy",
     "sklearn": "scikit-learn",
     "onnx": "onnx",
+    "affine": "affine",
     "distributed": "distributed",
 }
 
@@ -27,6 +28,12 @@ def missing(*names: str) -> list[str]:
         if not found:
             absent.append(name)
     return absent
+
+
+def lacking(error: ModuleNotFoundError) -> str:
+    """The sentence for an import that failed; '' when it is none of the optional packages."""
+    name = (error.name or "").split(".")[0]
+    return sentence([name]) if name in PIP_NAMES else ""
 
 
 def sentence(absent: list[str]) -> str:

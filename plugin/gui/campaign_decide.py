@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qgis.PyQt.QtWidgets import QLineEdit, QPushButton
 
-from ..bridge import campaign_desk, settings
+from ..bridge import settings
 from ..bridge.text import tr
 from ..engine.errors import ConcordError
 from .widgets import choice, form, note, row, side_by_side
@@ -147,6 +147,8 @@ class Decisions:
 
     def seal_agreed(self) -> None:
         """Close every listed task that people agree on well enough."""
+        from ..bridge import campaign_desk  # it brings rasterio, which a fresh QGIS lacks
+
         store = self.store
         wanted = store.settings
         flat = [

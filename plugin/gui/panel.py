@@ -19,6 +19,7 @@ from qgis.PyQt.QtWidgets import (
 
 from ..bridge import settings
 from ..bridge.text import tr
+from ..engine import packages
 from ..engine.errors import ConcordError
 from .foot import Foot
 from .runner import Outcome, Runner, unavailable
@@ -217,6 +218,11 @@ class Panel(QgsDockWidget):
             action()
         except ConcordError as error:
             self.fail(str(error))
+        except ModuleNotFoundError as error:  # of a button that no algorithm stands behind
+            text = packages.lacking(error)
+            if not text:
+                raise
+            self.fail(text)
 
     def _run_started(self) -> None:
         self.refresh()

@@ -20,17 +20,11 @@ from ..grid import Window
 from ..labels import ClassRaster
 from ..progress import SILENT, Progress
 from .region import Region
-from .steps import Journal, Part, Step, packed
+from .steps import Journal, Part, Step, journal_path, packed
 
-SUFFIX = ".concord-painting"
 LARGEST = 16_000_000  # pixels that one stroke or outline may cover
 NEAR = 512  # pixels across the place in which a region is filled while the user waits
 _turns = itertools.count()
-
-
-def journal_path(labels: str, folder: str | Path | None = None) -> Path:
-    """Where the painting on a map is kept: beside it, or in another folder."""
-    return Path(folder or Path(labels).absolute().parent) / (Path(labels).name + SUFFIX)
 
 
 class Painting:

@@ -20,6 +20,12 @@ from ..errors import ConcordError
 from ..grid import Window
 
 KIND = "concord painting"
+SUFFIX = ".concord-painting"
+
+
+def journal_path(labels: str, folder: str | Path | None = None) -> Path:
+    """Where the painting on a map is kept: beside it, or in another folder."""
+    return Path(folder or Path(labels).absolute().parent) / (Path(labels).name + SUFFIX)
 
 
 @dataclass(frozen=True)
