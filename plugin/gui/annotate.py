@@ -171,6 +171,9 @@ class AnnotatePanel(Panel):
         """Why prompting cannot begin; where a label goes is asked when the first is accepted."""
         if self.image.currentLayer() is None:
             return tr("Open an image, or load a scene first.")
+        problem = "" if self.prompting else self.session.problem()  # Stop stays within reach
+        if problem:
+            return problem
         target = self.target_of_labels
         return target.problem() if target.RASTER or target.layer is not None else ""
 

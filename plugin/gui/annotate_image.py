@@ -9,7 +9,7 @@ from qgis.PyQt.QtWidgets import QCheckBox, QVBoxLayout
 from ..bridge import layers, settings
 from ..bridge.text import tr
 from .annotate_checkpoint import CheckpointButton
-from .prompt_model import good_for, prompt_model_combo
+from .prompt_model import about, prompt_model_combo
 from .prompt_session import BOTH
 from .thumbnails import pictured_choice
 from .widgets import LayerCombo, form, row, side_by_side
@@ -40,7 +40,7 @@ class ImageBox(QObject):
         line = side_by_side(self.model, self.checkpoint)
         row(layout, tr("&Model"), line, tr("What answers your clicks"), self.model)
         column.addLayout(layout)
-        column.addWidget(good_for(self.model))  # in the form a wrapped line takes too much room
+        column.addWidget(about(self.model))  # in the form a wrapped line takes too much room
         column.addWidget(self.preview)
 
     def connect(self) -> None:

@@ -1,4 +1,4 @@
-"""The choice of the promptable model, and a line on what the chosen one is good for."""
+"""The choice of the promptable model, and a line on what the chosen one is good for or lacks."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def prompt_model_combo() -> PathCombo:
     return PathCombo(settings.PROMPT_MODELS, items, caption, tr("Models (*.onnx)"), folders=True)
 
 
-def good_for(combo: PathCombo) -> QLabel:
+def about(combo: PathCombo) -> QLabel:
     """A note that follows the choice; hidden while there is nothing to say."""
     label = note()
 
     def follow() -> None:
-        line = prompt_models.good_for(combo.value())
+        line = prompt_models.about(combo.value())
         label.setText(line)
         label.setVisible(bool(line))
 

@@ -14,7 +14,7 @@ from qgis.core import (
 from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtCore import QObject
 
-from ..bridge import capture, prompt_jobs
+from ..bridge import capture, prompt_jobs, prompt_models
 from ..bridge.text import tr
 from .prompt_answers import PromptAnswers
 from .prompt_question import asked, seen
@@ -170,6 +170,10 @@ class PromptSession(PromptAnswers):
         self.changed.emit()
 
     # asking
+
+    def problem(self) -> str:
+        """Why no prompt can be answered with these settings, in one sentence, or ''."""
+        return prompt_models.problem(self.settings["MODEL"]) if self.settings else ""
 
     def _setups(self) -> list:
         """One (path, bands, model) for each composite that is tried."""

@@ -163,7 +163,8 @@ def test_both_are_offered_and_found_by_their_ids():
 
 def test_without_onnxruntime_regions_answer(monkeypatch):
     monkeypatch.setattr(packages, "missing", lambda *_names: ["onnxruntime"])
-    assert bundled.offered() == ["regions"]
+    assert bundled.offered() == ["regions", "concord-prompt"]
+    assert bundled.lacking("regions") == [] and bundled.lacking("concord-prompt")
     assert predict.provider_of("").id == "regions"
 
 

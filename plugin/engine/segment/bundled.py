@@ -11,13 +11,18 @@ NETWORK, REGIONS = "concord-prompt", "regions"
 
 
 def offered() -> list:
-    """The ids that can be used here, the better one first; the network with onnxruntime.
+    """The ids of what came with the plugin; what works here in front, the better one first.
 
     The network is better after any number of clicks on held-out buildings and floods, on ponds and
     fields after corrections (models/concord-prompt/card.md).
     """
-    usable = folder(NETWORK) is not None and not packages.missing("onnxruntime")
-    return [NETWORK, REGIONS] if usable else [REGIONS]
+    found = [NETWORK, REGIONS] if folder(NETWORK) is not None else [REGIONS]
+    return sorted(found, key=lambda model: bool(lacking(model)))
+
+
+def lacking(model: str) -> list:
+    """Import names of the packages that this model needs and that are not there."""
+    return [] if model == REGIONS else packages.missing("onnxruntime")
 
 
 def default() -> str:

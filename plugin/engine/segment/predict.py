@@ -214,7 +214,7 @@ def provider_of(model: str, threads: int = 1):
         return RegionPrompter()
     from .. import packages
 
-    absent = packages.missing("onnxruntime")
+    absent = bundled.lacking(model)
     if absent:
         raise ConcordError(packages.sentence(absent))
     from . import pair as pairs
