@@ -14,7 +14,7 @@ from qgis.PyQt.QtCore import QVariant
 from ..bridge import capture
 from ..bridge.fields import fields_of
 from ..bridge.text import tr
-from ..engine.errors import ConcordError
+from ..engine.errors import ConcordError, NoData
 from . import sinks
 from .promptable import PromptableAlgorithm
 
@@ -105,10 +105,16 @@ class SegmentPrompts(PromptableAlgorithm):
             rows = []
             for done, (number, prompt) in enumerate(prompts.items()):
                 progress.report(done, len(prompts), "Segmenting", "objects")
-                found = predict.answer(
-                    scene, planes, provider, number, prompt, values["level"],
-                    shape=values["shapes"].get(number), progress=progress,
-                )  # fmt: skip
+                try:
+                    found = predict.answer(
+                        scene, planes, provider, number, prompt, values["level"],
+                        shape=values["shapes"].get(number), progress=progress,
+                    )  # fmt: skip
+                except NoData as error:
+                    if len(prompts) == 1:
+                        raise
+                    feedback.pushWarning(str(error))
+                    continue
                 for answer in found[: values["candidates"]]:
                     shapes = predict.outline(answer, scene.grid)
                     clicked = _clicked(values["points"], number)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from ..engine.errors import NoData
+
 
 def answering(question, number: int, setups: list, worker):
-    """Ask one desk, or two composites of which the one with the steadier mask is kept."""
+    """Ask one desk, or two composites of which the one with the steadier mask is kept.
+
+    The answer is a list of (answer, outlines, composite, model), or NoData where none has any.
+    """
 
     def steady(answers: list) -> float:
         best = answers[0]
         return best.score if best.stability is None else best.stability
 
     def work(desk):
-        replies = []
+        replies, empty = [], []
         for setup in setups:
             desk = worker.desk(setup)
-            answers = desk.ask(question, number)
+            try:
+                answers = desk.ask(question, number)
+            except NoData as error:
+                empty.append(error)
+                continue
             if answers:
                 replies.append((steady(answers), desk, answers))
         if not replies:
-            return []
+            return empty[0] if len(empty) == len(setups) else []
         _, desk, answers = max(replies, key=lambda reply: reply[0])
         text, model = desk.composite.text, desk.provider.id
         return [(answer, desk.outlines(answer), text, model) for answer in answers[:3]]

@@ -17,6 +17,10 @@ class Cancelled(ConcordError):
         super().__init__("The run was cancelled; nothing was written.")
 
 
+class NoData(ConcordError):
+    """What was asked for lies where the image has no data."""
+
+
 def explain_os_error(error: OSError, path: str | Path) -> ConcordError:
     """Turn an operating-system error met while writing ``path`` into a sentence."""
     name = Path(path)

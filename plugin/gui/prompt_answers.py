@@ -13,11 +13,17 @@ from qgis.PyQt.QtGui import QColor
 from ..bridge import capture
 from ..bridge.prompting import PromptWorker
 from ..bridge.text import tr
+from ..engine.errors import NoData
 from .prompt_list import Candidate, PromptList
 from .prompt_marks import PROPOSED, PromptMarks
 from .prompt_question import on_canvas
 
 IDLE = 400  # ms without a question before the next tile of the view is prepared
+
+
+def nothing_here() -> str:
+    """What a click beside the image, or where it has no data, is told."""
+    return tr("There is no image here; click on the image.")
 
 
 class PromptAnswers(QObject):
@@ -37,6 +43,7 @@ class PromptAnswers(QObject):
         self.marks = PromptMarks(canvas)
         self.settings: dict = {}
         self.prompts = PromptList()
+        self.refined = None  # id of the label whose outline is being refined
         self._turn = self._hover_turn = 0  # answers to an earlier turn are stale
         self._pending = False
         self._asked = 0.0
@@ -99,9 +106,17 @@ class PromptAnswers(QObject):
         self._idle.start()
 
     def _take(self, result) -> None:
+        if isinstance(result, NoData):  # such a prompt would spoil every next click
+            self._take_back()
+            self.failed.emit(nothing_here())
+            return
         self._put(result)
         if not self.candidates:
             self.failed.emit(tr("No object there; move the point or draw a box."))
+
+    def _take_back(self) -> None:
+        if self.prompts.pop() == "shape":
+            self.refined = None
 
     def _liken(self, result) -> None:
         self._put(result)

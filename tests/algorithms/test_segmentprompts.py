@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from algorithms import makers
 from qgis.core import (
     QgsGeometry,
+    QgsProcessingException,
     QgsProcessingOutputLayerDefinition,
     QgsProcessingUtils,
     QgsProject,
     QgsVectorFileWriter,
     QgsVectorLayer,
 )
+
+from concord.plugin.engine import rasters
 
 POND = makers.truth() == 1
 MIDDLE = (48, 32)
@@ -187,3 +191,19 @@ def test_toolbox_and_panel_begin_with_the_same_model(provider, name):
 
     (_, first), *_ = prompt_models.offered()
     assert provider.algorithm(name).parameterDefinition("MODEL").defaultValue() == first
+
+
+def test_an_object_clicked_where_there_is_no_data_was_outlined_elsewhere(
+    segment, run_algorithm, place, tmp_path
+):
+    values = rasters.read(place.image).astype(np.float32)
+    values[:, :, :20] = np.nan
+    half = str(tmp_path / "half.tif")
+    names = [band.name for band in rasters.info(place.image).bands]
+    rasters.write(half, values, makers.GRID, names=names, nodata=np.nan)
+    with pytest.raises(QgsProcessingException, match="no data under the prompt of object 4"):
+        segment(makers.points([(4, 5, 32, 1)]), IMAGE=half)
+    layer, _ = segment(makers.points([(4, 5, 32, 1), (7, *MIDDLE, 1)]), IMAGE=half)
+    assert set(makers.drawn(layer)) == {7}, "the others are answered"
+    said = [text for kind, text in run_algorithm.messages if kind == "warning"]
+    assert any("object 4" in text for text in said)

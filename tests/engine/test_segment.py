@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concord.plugin.engine import rasters
-from concord.plugin.engine.errors import ConcordError
+from concord.plugin.engine.errors import ConcordError, NoData
 from concord.plugin.engine.grid import Window
 from concord.plugin.engine.scene import Scene
 from concord.plugin.engine.segment import composite, predict
@@ -202,7 +202,7 @@ def write_square(put, start, size=40, name="a.tif"):
 
 
 def test_an_encoding_is_reused_until_the_raster_is_rewritten(put, store):
-    provider, prompt = Counting(), Prompt(((30.5, 30.5),), (1,))
+    provider, prompt = Counting(), Prompt(((55.5, 55.5),), (1,))
     planes = Composite(("red", "green", "blue"), ((0.0, 255.0),) * 3)
     path = write_square(put, 20)
 
@@ -243,8 +243,34 @@ def test_a_prompt_on_no_data_is_a_sentence(put, store):
         composite.of_scene(scene)
     planes = Composite(("red", "green", "blue"), ((0.0, 1.0),) * 3)
     with Scene([path]) as scene:
-        found = predict.answer(scene, planes, Counting(), 1, Prompt(((5.5, 5.5),), (1,)))
-        assert not found[0].mask[1:].any(), "a mask must not reach into no data"
+        (found,) = predict.answer(scene, planes, Counting(), 1, Prompt(((1.5, 2.5),), (1,)))
+        assert not found.mask[1:].any(), "a mask must not reach into no data"
+        with pytest.raises(NoData, match="no data under the prompt of object 3"):
+            predict.answer(scene, planes, Counting(), 3, Prompt(((5.5, 5.5),), (1,)))
+        with pytest.raises(NoData):
+            predict.answer(scene, planes, Counting(), 1, Prompt(box=(5, 5, 20, 20)))
+
+
+@pytest.mark.parametrize("model", ["regions", "concord-prompt"])
+@pytest.mark.parametrize("inside", [1, 5, 40])
+def test_a_click_beyond_the_data_outlined_something_far_away(put, store, model, inside):
+    """Up to a kilometre away, with scores up to 0.84."""
+    picture, _ = disks((120, 60, 25), (120, 150, 20), shape=(200, 220))
+    values = picture.transpose(2, 0, 1).astype(np.float32)
+    values[:, :80] = np.nan
+    path = put("half.tif", values, names=["red", "green", "blue"], nodata=np.nan)
+    prompt, provider = Prompt(((60.5, 80.5 - inside),), (1,)), predict.provider_of(model)
+    with Scene([path]) as scene:
+        planes = composite.of_scene(scene)
+        try:
+            found = predict.answer(scene, planes, provider, 1, prompt)
+        except NoData:
+            assert inside > 2
+            return
+    assert inside < 3, "only what the mouse missed by a pixel is answered"
+    for answer in found:
+        rows, cols = answer.mask.nonzero()
+        assert np.hypot(rows - 79.5, cols - 60.5).min() < 4
 
 
 def area_of(shapes) -> float:

@@ -30,9 +30,12 @@ def mask_of(*places):
         (Prompt((IN_ONE,), (1,)), (ONE,)),
         (Prompt((IN_ONE, IN_OTHER), (1, 1)), (ONE, OTHER)),
         (Prompt((IN_ONE, IN_OTHER), (1, 0)), (ONE,)),
-        (Prompt((BESIDE,), (1,)), (ONE, OTHER)),
+        (Prompt((BESIDE,), (1,)), ()),
+        (Prompt((BESIDE, (50.5, 50.5)), (1, 0)), (ONE, OTHER)),
+        (Prompt(((31.5, 20.5),), (1,)), (ONE,)),
         (Prompt((BESIDE, IN_ONE), (1, 1)), (ONE,)),
         (Prompt((), (), (5.0, 5.0, 95.0, 85.0)), (ONE, OTHER)),
+        (Prompt((), (), (31.0, 31.0, 59.0, 59.0)), ()),
         (Prompt((IN_ONE,), (1,), (5.0, 5.0, 95.0, 85.0)), (ONE, OTHER)),
     ],
 )
@@ -65,3 +68,14 @@ def test_a_click_on_a_pond_also_marked_two_ponds_far_away(put, monkeypatch):
     SHARED.clear()
     assert np.array_equal(found.mask, mask_of(ONE))
     assert np.array_equal(refined.mask, mask_of(ONE, OTHER)), "an old outline keeps its parts"
+
+
+def test_an_outline_far_from_the_click_passed_for_an_answer(put, monkeypatch):
+    monkeypatch.setattr(SHARED, "disk", None)
+    SHARED.clear()
+    values = np.full((3, 100, 110), 20, np.uint8)
+    values[:, mask_of(ONE, OTHER)] = 220
+    with Scene([put("ponds.tif", values, names=["red", "green", "blue"])]) as scene:
+        found = predict.answer(scene, PLANES, Lookalikes(), 1, Prompt((BESIDE,), (1,)))
+    SHARED.clear()
+    assert found == []

@@ -15,6 +15,7 @@ from scipy import ndimage
 from skimage import segmentation
 
 from .. import rasters
+from ..errors import NoData
 from ..grid import Grid, Window
 from ..progress import SILENT, Progress
 from ..scene import Scene
@@ -71,8 +72,6 @@ def encode(
     Returns:
         (tiles, those without data).
     """
-    from ..errors import Cancelled, ConcordError
-
     tile = getattr(provider, "tile", places.TILE)
     found = places.covering(window, scene.grid.width, scene.grid.height, tile, 2**level)
     empty = 0
@@ -80,11 +79,7 @@ def encode(
         progress.report(done, len(found), "Encoding")
         try:
             places.encoding_at(scene, planes, provider, place)
-        except Cancelled:
-            raise
-        except ConcordError as error:
-            if "no data" not in str(error):
-                raise
+        except NoData:
             empty += 1
     progress.report(1, 1, "Encoded")
     return len(found), empty

@@ -84,14 +84,15 @@ def trusted(view: View, found: list, place: Place) -> list:
     if not doubt:
         return found
     for _ in range(DOUBTED):
-        if not (found and found[0].score < doubt):
+        if found and found[0].score >= doubt:
             break
         wider = view.coarser(place)
         if wider.window == place.window or not view.ready(wider):
             break
         place = wider
         other = view.ask(place, None)
-        found = other if other and other[0].score > found[0].score else found
+        if other and not (found and other[0].score <= found[0].score):
+            found = other
     return _sharpened(view, found, sharp)
 
 

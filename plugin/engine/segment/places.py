@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ConcordError
+from ..errors import ConcordError, NoData
 from ..grid import Grid, Window
 from ..scene import Scene
 from .composite import Composite
@@ -175,7 +175,7 @@ def encoding_at(
     once as long as the files stay as they are.
 
     Raises:
-        ConcordError: the tile has no data.
+        NoData: the tile has none.
     """
     marks = signature(scene)
     known = (marks, provider.id, composite, place)
@@ -188,7 +188,7 @@ def encoding_at(
             return found, valid
     image, valid = composite.render(scene, place.window, place.shape)
     if not valid.any():
-        raise ConcordError("There is no data under the prompt; click where the image has data.")
+        raise NoData("There is no data under the prompt; click where the image has data.")
     key = _key(provider.id, composite, place, scene.grid, image, valid)
     found = store.get(key, lambda: provider.encode(image, valid))
     with _looked_lock:

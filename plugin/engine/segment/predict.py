@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import jobs, rasters
-from ..errors import ConcordError
+from ..errors import ConcordError, NoData
 from ..grid import Grid, Window
 from ..progress import SILENT, Progress
 from ..scene import Scene
@@ -59,7 +59,8 @@ def answer(
             Without it only tiles that are encoded already are looked at: a preview.
 
     Raises:
-        ConcordError: the prompt lies outside the image or where it has no data.
+        ConcordError: the prompt lies outside the image.
+        NoData: it lies where the image has no data.
     """
     width, height = scene.grid.width, scene.grid.height
     tile = getattr(provider, "tile", TILE)
@@ -75,7 +76,13 @@ def answer(
     def ready(place):
         return widen or places.is_encoded(scene, composite, provider, place)
 
-    view = looks.View(ask, ready, provider, prompt.bounds, width, height, tile)
+    def ask_again(place, mask):
+        try:
+            return ask(place, mask)
+        except NoData:  # the pixels of another scale may miss the data under the prompt
+            return []
+
+    view = looks.View(ask_again, ready, provider, prompt.bounds, width, height, tile)
     found = looks.whole(view, ask(place, None))
     if previous is None:
         found = looks.trusted(view, looks.closer(view, found), place)
@@ -85,23 +92,22 @@ def answer(
 def _ask(scene, composite, provider, number, prompt, place, previous, shape, mask) -> list:
     encoding, valid = places.encoding_at(scene, composite, provider, place)
     local = prompt.moved(place.window.col, place.window.row, *place.steps)
-    whole = True
+    if not parts.on_data(valid, local):
+        raise NoData(
+            f"There is no data under the prompt of object {number}; click where the image has data."
+        )
+    whole = shape is not None  # an old outline may have parts that nobody clicks on
     if getattr(provider, "takes_masks", False):
         prior = _prior(scene.grid, place, previous, shape) if mask is None else mask
         local = replace(local, mask=prior)
-        whole = shape is not None  # an old outline may have parts that nobody clicks on
-    return [
-        Answer(
-            number,
-            rank,
-            candidate.score,
-            (candidate.mask if whole else parts.pointed_at(candidate.mask, local)) & valid,
-            place,
-            candidate.logits,
-            candidate.stability,
-        )
-        for rank, candidate in enumerate(provider.predict(encoding, local))
-    ]
+    found = []
+    for candidate in provider.predict(encoding, local):
+        mask = candidate.mask & valid
+        mask = mask if whole else parts.pointed_at(mask, local)
+        if mask.any():
+            said = (candidate.score, mask, place, candidate.logits, candidate.stability)
+            found.append(Answer(number, len(found), *said))
+    return found
 
 
 def _prior(grid: Grid, place: Place, previous: Answer | None, shape: dict | None):

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from ..errors import Cancelled, ConcordError
+from ..errors import ConcordError, NoData
 from ..grid import Window
 from ..progress import SILENT, Progress
 from ..scene import Scene
@@ -59,9 +59,7 @@ def find(
         progress.report(done, len(tiles), "Comparing")
         try:
             encoding, valid = places.encoding_at(scene, planes, provider, place)
-        except Cancelled:
-            raise
-        except ConcordError:  # a tile without data
+        except NoData:
             continue
         found += look(provider, seen, place, encoding, valid)
     progress.report(1, 1, "Compared")
