@@ -22,6 +22,7 @@ from qgis.core import (
 
 from ..engine.errors import ConcordError
 from ..engine.files import is_dataset_name
+from .text import tr
 
 
 def split_list(value) -> list:
@@ -50,6 +51,23 @@ def file_of_layer(layer: QgsMapLayer) -> str:
             "export it to GeoTIFF first."
         )
     return source
+
+
+def crs_problem(layer: QgsMapLayer) -> str:
+    """Why the CRS of a raster's file cannot be used, in one sentence, or ''.
+
+    The engine reads the file, so that a CRS that only the layer was given does not help.
+    """
+    provider = layer.dataProvider()
+    if layer.providerType() != "gdal" or provider is None or provider.crs().isValid():
+        return ""
+    if raster_crs(layer.source()):  # written since the layer was opened
+        return ""
+    text = tr(
+        "The file of {name} has no CRS; write one into it with the tool Assign projection "
+        "(Raster > Projections), as the layer's own CRS is not enough."
+    )
+    return text.format(name=layer.name())
 
 
 def raster_path(value, context) -> str:

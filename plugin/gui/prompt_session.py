@@ -16,7 +16,7 @@ from qgis.PyQt.QtCore import QObject
 
 from ..bridge import capture, prompt_jobs, prompt_models
 from ..bridge.text import tr
-from .prompt_answers import PromptAnswers
+from .prompt_answers import PromptAnswers, nothing_here
 from .prompt_question import asked, seen
 from .prompt_tool import ADD
 
@@ -33,7 +33,6 @@ class PromptSession(PromptAnswers):
     def __init__(self, canvas: QgsMapCanvas, parent: QObject | None = None):
         super().__init__(canvas, parent)
         self.object = 1
-        self.refined = None  # id of the label whose outline is being refined
         self.examples: list = []  # answers that were accepted, to find similar objects
         self._grow = 0
         self.preview = True
@@ -62,7 +61,7 @@ class PromptSession(PromptAnswers):
 
     def add_point(self, point: QgsPointXY, label: int) -> None:
         if self._beyond(point):
-            self.failed.emit(tr("There is no image here; click on the image."))
+            self.failed.emit(nothing_here())
         else:
             self._add("point", (QgsPointXY(point), int(label)))
 
@@ -98,8 +97,7 @@ class PromptSession(PromptAnswers):
     def undo(self) -> None:
         """Take the last prompt back."""
         if not self.empty:
-            if self.prompts.pop() == "shape":
-                self.refined = None
+            self._take_back()
             self._ask(afresh=True)
 
     def ask_again(self) -> None:
@@ -173,7 +171,10 @@ class PromptSession(PromptAnswers):
 
     def problem(self) -> str:
         """Why no prompt can be answered with these settings, in one sentence, or ''."""
-        return prompt_models.problem(self.settings["MODEL"]) if self.settings else ""
+        if not self.settings:
+            return ""
+        lacking = prompt_models.problem(self.settings["MODEL"])
+        return lacking or capture.crs_problem(self.settings["IMAGE"])
 
     def _setups(self) -> list:
         """One (path, bands, model) for each composite that is tried."""

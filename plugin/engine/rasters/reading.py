@@ -278,7 +278,8 @@ def require_crs(described: RasterInfo) -> RasterInfo:
         )
     if not described.grid.crs:
         raise ConcordError(
-            f"{described.path} has no coordinate reference system; assign its projection first."
+            f"{described.path} has no coordinate reference system; assign one in the file with "
+            "QGIS's tool Assign projection, as a layer's own CRS is not enough."
         )
     return described
 
