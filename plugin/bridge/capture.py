@@ -12,6 +12,7 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCsException,
+    QgsFeatureRequest,
     QgsGeometry,
     QgsMapLayer,
     QgsPointXY,
@@ -143,6 +144,18 @@ def as_json(features, source_crs, crs: str, transform_context, name: str) -> lis
             _move(geometry, transform, name)
         found.append((json.loads(geometry.asJson(9)), attributes))
     return found
+
+
+def shapes_in(layer, extent, extent_crs, crs, project) -> list:
+    """GeoJSON in ``crs`` of the features that an extent may touch. Raises QgsCsException."""
+    box = QgsCoordinateTransform(extent_crs, layer.crs(), project).transformBoundingBox(extent)
+    move, shapes = QgsCoordinateTransform(layer.crs(), crs, project), []
+    request = QgsFeatureRequest().setFilterRect(box).setNoAttributes()
+    for feature in layer.getFeatures(request):
+        shape = feature.geometry()
+        shape.transform(move)
+        shapes.append(json.loads(shape.asJson(12)))
+    return shapes
 
 
 def features_as_json(source, crs: str, context, attributes=()) -> list:

@@ -50,7 +50,11 @@ def encoded(desk, bounds: tuple, scale: float) -> bool:
     return bool(missing)
 
 
-def likened(desk, examples: list, bounds: tuple, scale: float) -> list:
-    """Objects like the examples, as (answer, outlines, composite, model)."""
-    found = desk.similar(examples, bounds, scale)
-    return [(a, desk.outlines(a), desk.composite.text, desk.provider.id) for a in found]
+def likened(desk, examples: list, bounds: tuple, scale: float, known: list, progress) -> list:
+    """Objects like the examples, as (answer, outlines, composite, model); not those in `known`."""
+    found = desk.similar(examples, bounds, scale, known, progress)
+    drawn = []
+    for answer in found:
+        progress.check()
+        drawn.append((answer, desk.outlines(answer), desk.composite.text, desk.provider.id))
+    return drawn

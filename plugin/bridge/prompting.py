@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable
 
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
 from ..engine.errors import ConcordError
+from ..engine.progress import Progress
 from . import settings
 from .text import tr
 
@@ -46,12 +47,14 @@ class Job:
     turn: int
     setup: tuple  # (path, bands, model): which desk
     work: Callable
+    stopped: threading.Event = field(default_factory=threading.Event)
 
 
 class PromptWorker(QObject):
-    """Runs jobs one after the other; `done` and `failed` arrive on the main thread."""
+    """Runs jobs one after the other; its signals arrive on the main thread."""
 
     done = pyqtSignal(str, int, object)
+    progressed = pyqtSignal(int, float)  # the turn of a long job, percent
     failed = pyqtSignal(str, int, str)
 
     def __init__(self, parent: QObject | None = None):
@@ -79,15 +82,15 @@ class PromptWorker(QObject):
     def post(self, kind: str, turn: int, setup: tuple, work: Callable) -> None:
         """Do `work(desk)` soon; a waiting job of the same kind is replaced.
 
-        A preparation under way is stopped when a prompt comes, where the model can be stopped.
+        A preparation or a search under way is stopped when a prompt comes: that is not to wait.
         """
         use_store()
         with self._changed:
             if self._ended:
                 return
             self._waiting[kind] = Job(kind, turn, setup, work)
-            if kind == "prompt" and self._running is not None and self._running.kind == "encode":
-                self._stop_model()
+            if kind == "prompt" and self._runs("encode", "similar"):
+                self._stop_running()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="concord-prompts")
                 self._thread.daemon = True
@@ -95,29 +98,43 @@ class PromptWorker(QObject):
             self._changed.notify()
 
     def drop(self, *kinds: str) -> None:
-        """Forget waiting jobs."""
+        """Forget waiting jobs, and stop a search that is under way."""
         with self._changed:
             for kind in kinds or KINDS:
                 self._waiting.pop(kind, None)
+            if "similar" in (kinds or KINDS) and self._runs("similar"):
+                self._stop_running()
 
     def cancel(self) -> None:
         """Forget what waits and stop what is being prepared."""
         self.drop()
         with self._changed:
-            self._stop_model()
+            self._stop_running()
 
     def release(self) -> None:
         """End the thread; nothing is reported any more."""
         with self._changed:
             self._ended = True
             self._waiting.clear()
-            self._stop_model()
+            self._stop_running()
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(10)
 
-    def _stop_model(self) -> None:
+    def progress(self) -> Progress:
+        """How far the job under way tells that it is, and learns that it should stop."""
         job = self._running
+        return Progress(
+            lambda percent, _text: self.progressed.emit(job.turn, percent), job.stopped.is_set
+        )
+
+    def _runs(self, *kinds: str) -> bool:
+        return self._running is not None and self._running.kind in kinds
+
+    def _stop_running(self) -> None:
+        job = self._running
+        if job is not None:
+            job.stopped.set()
         desk = self._desks.get(job.setup) if job is not None else None
         stop = getattr(desk.provider, "stop", None) if desk is not None else None
         if stop is not None:

@@ -9,7 +9,7 @@ from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import QLineEdit
 
-from ..bridge import labels, settings
+from ..bridge import capture, labels, settings
 from ..bridge.text import tr
 from . import annotate_parts
 from .annotate_accept import Acceptance
@@ -43,6 +43,7 @@ class AnnotatePanel(Panel):
         self.keys = PromptKeys(self)
         self.tool = PromptTool(canvas, self.keys)
         self.session = PromptSession(canvas, self)
+        self.session.labelled = self._labelled
         self.journal = JournalKeeper(self)
         self.acceptance = Acceptance(self)
         self.polygons, self.pixels = Polygons(self), Pixels(self)
@@ -217,6 +218,13 @@ class AnnotatePanel(Panel):
         self.session.preview = on
         self.session.leave()
 
+    def _labelled(self, crs) -> list:
+        """The labels in the view as GeoJSON in a CRS."""
+        layer, view = self.labels.currentLayer(), self._canvas.mapSettings()
+        if layer is None or self.destination.is_raster:
+            return []
+        return capture.shapes_in(layer, view.extent(), view.destinationCrs(), crs, self.project)
+
     def refine_at(self, point) -> None:
         """Take the label at a place of the map as the prompt; accepting replaces its outline."""
         layer = self.labels.currentLayer()
@@ -274,9 +282,11 @@ class AnnotatePanel(Panel):
             self.acceptance.prompts_changed()
         ready = session.chosen is not None and not session.busy
         self.accept_button.setEnabled(ready)
-        self.drop_button.setEnabled(not session.empty)
+        self.drop_button.setEnabled(not session.empty or session.share is not None)
         self.all_button.setEnabled(ready and session.alike)
-        self.similar_button.setEnabled(bool(session.examples and session.settings))
+        known = session.examples and session.settings
+        self.similar_button.setEnabled(bool(known) and session.share is None)
+        self._show_share()
         self.keep_button.setEnabled(self.target_of_labels.modified)
         self.touch.show_state()
         text = session.describe() if self.prompting else ""
@@ -285,6 +295,9 @@ class AnnotatePanel(Panel):
             text = text.format(n=session.object)
         self.state.setText(text)
         self.state.setVisible(bool(text))
+
+    def _show_share(self) -> None:
+        self.follow(self.session.share, self.session.clear)
 
     def release(self) -> None:
         if self._released:

@@ -87,6 +87,7 @@ def connect(panel, canvas) -> None:
     panel.tool.class_picked.connect(panel.classes.pick)
     panel.tool.wished.connect(panel.touch.wish)
     panel.session.changed.connect(panel._show_state)
+    panel.session.progressed.connect(panel._show_share)
     panel.session.failed.connect(panel._prompt_failed)
     # Closing the panel ends prompting; a tab in front of it does not.
     panel.toggleViewAction().toggled.connect(panel._shown)

@@ -14,7 +14,7 @@ class Foot(QWidget):
 
     def __init__(self, runner: Runner, margins, parent: QWidget | None = None):
         super().__init__(parent)
-        self._runner = runner
+        self._runner, self._stop = runner, None
         self.bar = QProgressBar()
         self.cancel_button = QPushButton(tr("Cancel"))
         self.cancel_button.setToolTip(tr("Stop the run; nothing half-made is left behind"))
@@ -41,12 +41,32 @@ class Foot(QWidget):
         self.status.setText(text)
         self.status.setVisible(bool(text))
 
+    def follow(self, share: float | None, stop) -> None:
+        """Show work that is no run: its percent, None when it has ended; `stop()` cancels it."""
+        if share is None:
+            if self._stop is not None:
+                self._stop = None
+                self._progress.hide()
+            return
+        if self._runner.busy:
+            return
+        self._stop = stop
+        self.bar.setRange(0, 100)
+        self.bar.setFormat("%p %")
+        self.bar.setValue(int(share))
+        self.cancel_button.setEnabled(True)
+        self._progress.show()
+
     def _cancel(self) -> None:
+        if self._stop is not None:
+            self._stop()
+            return
         self.cancel_button.setEnabled(False)
         self.bar.setFormat(tr("Cancelling…"))
         self._runner.cancel()
 
     def _started(self) -> None:
+        self._stop = None
         self.bar.setRange(0, 0)  # moves until the first figure arrives
         self.bar.setFormat("")
         self.cancel_button.setEnabled(True)

@@ -103,7 +103,7 @@ class Panel(QgsDockWidget):
         scroll = Column(inner)
         foot = Foot(self.runner, self.body.contentsMargins())
         self.bar, self.cancel_button, self.status = foot.bar, foot.cancel_button, foot.status
-        self.foot, self.say = foot.column, foot.say
+        self.foot, self.say, self.follow = foot.column, foot.say, foot.follow
         whole = QWidget()
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)

@@ -33,6 +33,7 @@ class PromptAnswers(QObject):
     """
 
     changed = pyqtSignal()
+    progressed = pyqtSignal()
     failed = pyqtSignal(str)
     answered = pyqtSignal(float)  # seconds from the question to the mask on the canvas
 
@@ -46,6 +47,7 @@ class PromptAnswers(QObject):
         self.refined = None  # id of the label whose outline is being refined
         self._turn = self._hover_turn = 0  # answers to an earlier turn are stale
         self._pending = False
+        self.share: float | None = None  # percent of a search for similar objects under way
         self._asked = 0.0
         self.candidates: list[Candidate] = []
         self._chosen = 0
@@ -54,6 +56,7 @@ class PromptAnswers(QObject):
         self._idle.setInterval(IDLE)
         self.runner.done.connect(self._done)
         self.runner.failed.connect(self._failed)
+        self.runner.progressed.connect(self._progressed)
 
     @property
     def busy(self) -> bool:
@@ -89,7 +92,7 @@ class PromptAnswers(QObject):
             return
         if turn != self._turn or not self.settings:
             return
-        self._pending = False
+        self._pending, self.share = False, None
         if kind == "prompt":
             self._take(result)
         elif kind == "outline":
@@ -104,6 +107,11 @@ class PromptAnswers(QObject):
         if kind == "prompt":
             self.answered.emit(time.monotonic() - self._asked)
         self._idle.start()
+
+    def _progressed(self, turn: int, percent: float) -> None:
+        if turn == self._turn and self.share is not None:
+            self.share = percent
+            self.progressed.emit()
 
     def _take(self, result) -> None:
         if isinstance(result, NoData):  # such a prompt would spoil every next click
@@ -141,7 +149,7 @@ class PromptAnswers(QObject):
             self._fail(text)
 
     def _fail(self, text: str) -> None:
-        self._pending = False
+        self._pending, self.share = False, None
         self.candidates, self._chosen = [], 0
         self.failed.emit(text)
         self._draw()
@@ -180,6 +188,6 @@ class PromptAnswers(QObject):
         self.candidates = []
         self._turn += 1
         self._hover_turn += 1
-        self._pending = False
+        self._pending, self.share = False, None
         self.runner.release()
         self.marks.clear()

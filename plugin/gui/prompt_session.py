@@ -34,6 +34,7 @@ class PromptSession(PromptAnswers):
         super().__init__(canvas, parent)
         self.object = 1
         self.examples: list = []  # answers that were accepted, to find similar objects
+        self.labelled = lambda crs: []  # what is labelled in the view, as GeoJSON in a CRS
         self._grow = 0
         self.preview = True
         self._idle.timeout.connect(self._prepare)
@@ -138,6 +139,8 @@ class PromptSession(PromptAnswers):
 
     def describe(self) -> str:
         """Where the object stands, in one line."""
+        if self.share is not None:
+            return tr("Looking for objects like those you accepted…")
         if self.empty:
             return tr("Click an object on the map.")
         parts = [tr("Object {n}").format(n=self.object), *self.prompts.words()]
@@ -195,9 +198,9 @@ class PromptSession(PromptAnswers):
     def _ask(self, afresh: bool = False) -> None:
         self._turn += 1
         self._hover_turn += 1
-        self.runner.drop("prompt", "outline", "hover", "encode")
+        self.runner.drop()
         self.marks.hide_preview()
-        self._pending = False
+        self._pending, self.share = False, None
         usable = self.prompts.usable
         previous = self.chosen.answer if self.chosen is not None and not afresh else None
         self._grow = 0
@@ -227,12 +230,18 @@ class PromptSession(PromptAnswers):
             self.failed.emit(tr("There is no example yet; accept one object first."))
             return
         self.clear()
-        examples = list(self.examples)
+        examples, crs = list(self.examples), self.settings["IMAGE"].crs()
         try:
-            bounds, scale = seen(self.canvas, self.settings["IMAGE"].crs())
+            bounds, scale = seen(self.canvas, crs)
+            known = self.labelled(crs)
         except QgsCsException:
+            self.failed.emit(tr("The view cannot be brought into the CRS of the image."))
             return
-        self._post("similar", lambda d: prompt_jobs.likened(d, examples, bounds, scale))
+        self.share, worker = 0.0, self.runner
+        self._post(
+            "similar",
+            lambda d: prompt_jobs.likened(d, examples, bounds, scale, known, worker.progress()),
+        )
         self.changed.emit()
 
     def taken(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ..errors import ConcordError
 from ..grid import Window
+from ..progress import SILENT, Progress
 from ..scene import Scene
 from . import composite, looks, places, predict
 from .prompts import Prompt
@@ -123,8 +124,16 @@ class Desk:
         """GeoJSON polygons of an answer in the image's CRS."""
         return predict.outline(answer, self.grid, grow)
 
-    def similar(self, examples: list, bounds: tuple, scale: float, most: int = 16) -> list:
-        """Objects like earlier answers under ``bounds`` (map units).
+    def similar(
+        self,
+        examples: list,
+        bounds: tuple,
+        scale: float,
+        known=(),
+        progress: Progress = SILENT,
+        most: int = 16,
+    ) -> list:
+        """Objects like earlier answers under ``bounds`` (map units), beside those in ``known``.
 
         Raises:
             ConcordError: the view holds more than ``most`` tiles, or no image.
@@ -137,7 +146,10 @@ class Desk:
             raise ConcordError(
                 f"The view holds {len(tiles)} tiles, more than {most}; zoom in to compare."
             )
-        return similar.find(self._current(), self.composite, self.provider, examples, tiles)
+        return similar.find(
+            self._current(), self.composite, self.provider, examples, tiles,
+            progress=progress, window=window, known=known,
+        )  # fmt: skip
 
     def missing(self, bounds: tuple, scale: float, most: int = 9) -> list:
         """Tiles under ``bounds`` (map units) without encoding, those nearest to the middle first.

@@ -51,7 +51,7 @@ class View:
 def whole(view: View, found: list) -> list:
     """Look again on larger tiles as long as the object reaches over the tile's border."""
     for _ in range(_WIDER):
-        if not (found and _is_cut_off(found[0], view.width, view.height)):
+        if not (found and is_cut_off(found[0], view.width, view.height)):
             break
         place = view.coarser(found[0].place)
         if not view.ready(place):
@@ -101,8 +101,8 @@ def _sharpened(view: View, found: list, factor: int) -> list:
     while found and found[0].place.factor > factor:
         known = found[0]
         place = view.closer(known.place)
-        mask = _onto(known.mask, known.place, place)
-        cut = _is_cut_off(replace(known, mask=mask, place=place), view.width, view.height)
+        mask = onto(known.mask, known.place, place)
+        cut = is_cut_off(replace(known, mask=mask, place=place), view.width, view.height)
         if cut or not mask.any() or not view.ready(place):
             break
         finer = view.ask(place, mask)
@@ -121,7 +121,7 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> float:
     return float((one & other).sum() / max(1, (one | other).sum()))
 
 
-def _onto(mask: np.ndarray, source: Place, target: Place) -> np.ndarray:
+def onto(mask: np.ndarray, source: Place, target: Place) -> np.ndarray:
     """A mask of one place on the pixels of another; what lies outside is False."""
     rows, cols = target.shape
     wide, high = target.steps
@@ -134,7 +134,7 @@ def _onto(mask: np.ndarray, source: Place, target: Place) -> np.ndarray:
     return found & good_r[:, None] & good_c[None]
 
 
-def _is_cut_off(found, width: int, height: int) -> bool:
+def is_cut_off(found, width: int, height: int) -> bool:
     """True when a mask runs along a border of its tile that is no border of the scene."""
     window, mask = found.place.window, found.mask
     touched = 0

@@ -69,7 +69,9 @@ def answer(
 
     def ask(place, mask):
         return jobs.answered(
-            lambda: _ask(scene, composite, provider, number, prompt, place, previous, shape, mask),
+            lambda: on_tile(
+                scene, composite, provider, number, prompt, place, previous, shape, mask
+            ),
             progress,
         )
 
@@ -89,7 +91,22 @@ def answer(
     return found
 
 
-def _ask(scene, composite, provider, number, prompt, place, previous, shape, mask) -> list:
+def on_tile(
+    scene: Scene,
+    composite: Composite,
+    provider,
+    number: int,
+    prompt: Prompt,
+    place: Place,
+    previous: Answer | None = None,
+    shape: dict | None = None,
+    mask: np.ndarray | None = None,
+) -> list:
+    """What ``answer`` gives when it looks at one tile alone; ``mask`` goes with the prompt.
+
+    Raises:
+        NoData: the image has no data under the prompt.
+    """
     encoding, valid = places.encoding_at(scene, composite, provider, place)
     local = prompt.moved(place.window.col, place.window.row, *place.steps)
     if not parts.on_data(valid, local):

@@ -7,25 +7,100 @@ confidence: where two overlap the better one stays.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
 
+from .. import jobs
 from ..errors import ConcordError, NoData
 from ..grid import Window
 from ..progress import SILENT, Progress
 from ..scene import Scene
-from . import places, resize
+from . import looks, places, predict, resize
+from .compete import competed
 from .composite import Composite
 from .places import Place
 from .predict import Answer
 from .prompts import Encoding, Prompt
 
 _SIZES = (0.3, 3.0)  # of the examples' areas
-_OVERLAP = 0.3  # of a mask that better ones may cover
-_PEAKS = 60  # prompts of a tile
+_PEAKS = 30  # prompts of a tile
+_SURE = 0.7  # score of a proposal in which no further prompt is tried
 _NEAR = 0.45  # likeness of a node (1 is equal) that makes it a proposal
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where is looked, and with what.
+
+    Args:
+        window: the part of the scene in which an object's middle must lie.
+        areas: of the examples, in pixels of the scene.
+    """
+
+    scene: Scene
+    planes: Composite
+    provider: object
+    window: Window
+    areas: np.ndarray
+    progress: Progress
+
+    def encoding_at(self, place: Place) -> tuple:
+        """As of `places`, but a cancel is answered while it computes."""
+        return jobs.answered(
+            lambda: places.encoding_at(self.scene, self.planes, self.provider, place), self.progress
+        )
+
+    def is_mine(self, place: Place, spot: tuple) -> bool:
+        """True on the one tile from which a position (x, y in pixels of it) is answered.
+
+        Tiles overlap by half: on the others the object may be cut off at the border.
+        """
+        x = place.window.col + spot[0] * place.steps[0]
+        y = place.window.row + spot[1] * place.steps[1]
+        inside = 0 <= x - self.window.col < self.window.width
+        inside = inside and 0 <= y - self.window.row < self.window.height
+        return inside and place == places.at(x, y, *self._size, self._tile, place.factor)
+
+    def fits(self, answer: Answer) -> bool:
+        """True for a mask about as large as an example, and whole."""
+        area = _area(answer)
+        alike = (area >= _SIZES[0] * self.areas) & (area <= _SIZES[1] * self.areas)
+        return bool(alike.any()) and not looks.is_cut_off(answer, *self._size)
+
+    def on_tile(self, place: Place, spot: tuple) -> list:
+        """Answers to a click; from farther where the object reaches over the tile's border."""
+        x = place.window.col + spot[0] * place.steps[0]
+        y = place.window.row + spot[1] * place.steps[1]
+        prompt = Prompt(((x, y),), (1,))
+
+        def ask(place, _mask):
+            try:
+                return jobs.answered(
+                    lambda: predict.on_tile(
+                        self.scene, self.planes, self.provider, 0, prompt, place
+                    ),
+                    self.progress,
+                )
+            except NoData:
+                return []
+
+        found = ask(place, None)
+        if not found or _area(found[0]) > _SIZES[1] * self.areas.max():
+            return found  # the ground is no object that was cut off
+        view = looks.View(
+            ask, lambda _: True, self.provider, prompt.bounds, *self._size, self._tile
+        )
+        return looks.whole(view, found)
+
+    @property
+    def _size(self) -> tuple:
+        return self.scene.grid.width, self.scene.grid.height
+
+    @property
+    def _tile(self) -> int:
+        return getattr(self.provider, "tile", places.TILE)
 
 
 def find(
@@ -36,43 +111,44 @@ def find(
     tiles: list,
     most: int = 200,
     progress: Progress = SILENT,
+    window: Window | None = None,
+    known=(),
 ) -> list:
     """Proposals like the examples on some tiles, the most confident first.
 
     Args:
         examples: answers that were accepted.
-        tiles: places to look at; they are encoded when they are not yet.
+        tiles: places to look at (`places.covering`); they are encoded when they are not yet.
         most: proposals at most.
+        window: the part of the scene in which they lie; the whole when left out.
+        known: labels that are there, as GeoJSON in map units; what they cover is not proposed.
 
     Raises:
         ConcordError: there is no example.
     """
     if not examples:
         raise ConcordError("There is no example to compare with; accept one object first.")
-    seen = [
-        (example, places.encoding_at(scene, planes, provider, example.place)[0])
-        for example in examples
-    ]
+    areas = np.array([_area(example) for example in examples])
+    search = Search(scene, planes, provider, window or scene.grid.window, areas, progress)
+    seen = [(example, search.encoding_at(example.place)[0]) for example in examples]
     look = _by_features if places.features(seen[0][1]) is not None else _by_nodes
     found = []
     for done, place in enumerate(tiles):
-        progress.report(done, len(tiles), "Comparing")
+        share = 100 / len(tiles)
+        search = replace(search, progress=progress.part(done * share, (done + 1) * share))
+        search.progress.report(0, 1, "Comparing")
         try:
-            encoding, valid = places.encoding_at(scene, planes, provider, place)
+            encoding, valid = search.encoding_at(place)
         except NoData:
             continue
-        found += look(provider, seen, place, encoding, valid)
+        found += look(search, seen, place, encoding, valid)
     progress.report(1, 1, "Compared")
-    return _competed(found, examples)[:most]
+    return competed(found, examples, scene.grid, known)[:most]
 
 
-def _areas(examples: list) -> np.ndarray:
-    return np.array([example.mask.sum() * example.place.factor**2 for example in examples])
-
-
-def _fits(mask: np.ndarray, place: Place, areas: np.ndarray) -> bool:
-    area = mask.sum() * place.factor**2
-    return bool(((area >= _SIZES[0] * areas) & (area <= _SIZES[1] * areas)).any())
+def _area(answer: Answer) -> int:
+    """Pixels of the scene."""
+    return int(answer.mask.sum()) * answer.place.factor**2
 
 
 # --- with an encoder ----------------------------------------------------------------------------
@@ -87,7 +163,36 @@ def _unit(encoding: Encoding, provider) -> np.ndarray:
     return planes / np.maximum(np.linalg.norm(planes, axis=0), 1e-6)
 
 
-def _by_features(provider, seen: list, place: Place, encoding: Encoding, valid) -> list:
+def _by_features(search: Search, seen: list, place: Place, encoding: Encoding, _valid) -> list:
+    likeness, limit = _likeness(search.provider, seen, encoding)
+    smooth = ndimage.gaussian_filter(likeness, 0.7)
+    peaks = (smooth == ndimage.maximum_filter(smooth, 3)) & (likeness > limit)
+    rows, cols = np.nonzero(peaks)
+    step = encoding.shape[0] / likeness.shape[0], encoding.shape[1] / likeness.shape[1]
+    spots = [
+        ((cols[k] + 0.5) * step[1], (rows[k] + 0.5) * step[0])
+        for k in np.argsort(-smooth[rows, cols], kind="stable")
+    ]
+    found, asked, done = [], 0, np.zeros(encoding.shape, bool)
+    for spot in [spot for spot in spots if search.is_mine(place, spot)]:
+        if asked == _PEAKS:
+            break
+        if done[int(spot[1]), int(spot[0])]:
+            continue
+        search.progress.report(asked, _PEAKS, "Comparing", "prompts")
+        asked += 1
+        for answer in search.on_tile(place, spot):
+            mean = _mean_under(answer, place, likeness) if search.fits(answer) else 0.0
+            if mean > limit:
+                found.append(replace(answer, score=float(np.clip(answer.score * mean, 0, 1))))
+                if found[-1].score >= _SURE:
+                    done |= looks.onto(answer.mask, answer.place, place)
+                break
+    return found
+
+
+def _likeness(provider, seen: list, encoding: Encoding) -> tuple:
+    """(rows, cols) of the cosine to the nearest example, and from where on it is one of them."""
     here = _unit(encoding, provider)
     likeness, limit = None, 0.0
     for example, own in seen:
@@ -100,27 +205,18 @@ def _by_features(provider, seen: list, place: Place, encoding: Encoding, valid) 
         limit += (own_likeness[inside].mean() + own_likeness[~inside].mean()) / 2 / len(seen)
         map_ = np.tensordot(prototype, here, 1)
         likeness = map_ if likeness is None else np.maximum(likeness, map_)
-    smooth = ndimage.gaussian_filter(likeness, 0.7)
-    peaks = (smooth == ndimage.maximum_filter(smooth, 3)) & (likeness > limit)
-    rows, cols = np.nonzero(peaks)
-    order = np.argsort(-smooth[rows, cols], kind="stable")[:_PEAKS]
-    step = encoding.shape[0] / likeness.shape[0], encoding.shape[1] / likeness.shape[1]
-    areas, found = _areas([example for example, _ in seen]), []
-    for row, col in zip(rows[order], cols[order]):
-        spot = ((col + 0.5) * step[1], (row + 0.5) * step[0])
-        for candidate in provider.predict(encoding, Prompt((spot,), (1,))):
-            mask = candidate.mask & valid
-            if not mask.any() or not _fits(mask, place, areas):
-                continue
-            share = resize.logits(mask.astype(np.float32), likeness.shape)
-            if not (share > 0.5).any():
-                share = share / max(share.max(), 1e-6)
-            mean = float(likeness[share > 0.5].mean())
-            if mean > limit:
-                score = float(np.clip(candidate.score * mean, 0, 1))
-                found.append(Answer(0, 0, score, mask, place, candidate.logits))
-                break
-    return found
+    return likeness, limit
+
+
+def _mean_under(answer: Answer, place: Place, likeness: np.ndarray) -> float:
+    """The likeness under a mask, as far as the tile reaches."""
+    mask = answer.mask
+    if answer.place != place:
+        mask = looks.onto(mask, answer.place, place)
+    share = resize.logits(mask.astype(np.float32), likeness.shape)
+    if not (share > 0.5).any():
+        share = share / max(share.max(), 1e-6)
+    return float(likeness[share > 0.5].mean())
 
 
 # --- without ------------------------------------------------------------------------------------
@@ -153,8 +249,8 @@ def _node_of(content: dict, mask: np.ndarray) -> int:
     return int(np.argmax(both / (content["area"] + mask.sum() - both)))
 
 
-def _by_nodes(provider, seen: list, place: Place, encoding: Encoding, valid) -> list:
-    content, areas = encoding.content, _areas([example for example, _ in seen])
+def _by_nodes(search: Search, seen: list, place: Place, encoding: Encoding, valid) -> list:
+    content = encoding.content
     traits, likeness = _traits(content), 0.0
     scale = 2 * np.log(place.factor) / 0.7  # sizes are compared in pixels of the scene
     traits[:, 4] += scale
@@ -163,47 +259,14 @@ def _by_nodes(provider, seen: list, place: Place, encoding: Encoding, valid) -> 
         wanted[4] += 2 * np.log(example.place.factor) / 0.7
         distance = np.linalg.norm(traits - wanted, axis=1)
         likeness = np.maximum(likeness, np.exp(-((distance / 3.0) ** 2)))
+    middles = (content["box"][:, :2] + content["box"][:, 2:]) / 2
+    order = [node for node in np.argsort(-likeness, kind="stable") if likeness[node] >= _NEAR]
     found = []
-    for node in np.argsort(-likeness, kind="stable")[:_PEAKS]:
-        if likeness[node] < _NEAR:
-            break
+    for node in [node for node in order if search.is_mine(place, middles[node])][:_PEAKS]:
+        search.progress.check()
         mask = np.isin(content["segments"], _members(content, node)) & valid
         mask = ndimage.binary_fill_holes(mask)
-        if mask.any() and _fits(mask, place, areas):
-            found.append(Answer(0, 0, float(likeness[node]), mask, place))
+        answer = Answer(0, 0, float(likeness[node]), mask, place)
+        if mask.any() and search.fits(answer):
+            found.append(answer)
     return found
-
-
-# --- which ones stay ----------------------------------------------------------------------------
-
-
-def _competed(found: list, examples: list) -> list:
-    """Without masks that better ones, or the examples, cover; numbered from 1."""
-    if not found:
-        return []
-    factor = min(answer.place.factor for answer in found)
-    windows = [answer.place.window for answer in [*found, *examples]]
-    col, row = min(w.col for w in windows), min(w.row for w in windows)
-    right, below = max(w.col + w.width for w in windows), max(w.row + w.height for w in windows)
-    taken = np.zeros((-(-(below - row) // factor) + 1, -(-(right - col) // factor) + 1), bool)
-
-    def part(answer: Answer) -> tuple:
-        window, times = answer.place.window, max(1, answer.place.factor // factor)
-        rows, cols = answer.mask.shape
-        top, left = (window.row - row) // factor, (window.col - col) // factor
-        area = Window(left, top, cols * times, rows * times)
-        view = taken[area.slices]
-        mask = np.repeat(np.repeat(answer.mask, times, 0), times, 1)
-        return view, mask[: view.shape[0], : view.shape[1]]
-
-    for example in examples:
-        if example.place.factor >= factor:
-            view, mask = part(example)
-            view |= mask
-    kept = []
-    for answer in sorted(found, key=lambda one: -one.score):
-        view, mask = part(answer)
-        if (view & mask).sum() <= _OVERLAP * mask.sum():
-            view |= mask
-            kept.append(replace(answer, object=len(kept) + 1))
-    return kept
