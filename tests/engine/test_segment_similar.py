@@ -88,14 +88,26 @@ def test_an_example_that_was_seen_from_nearer_was_proposed_again(ponds):
     assert all((mask & disk(MIDDLES[0])).sum() < 500 for mask in found)
 
 
+def label(row, col, height, width) -> dict:
+    left, top = 5e5 + col, 5e6 - row
+    right, bottom = left + width, top - height
+    ring = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
 def test_what_is_labelled_already_was_proposed_again(ponds):
     row, col = MIDDLES[2]
-    left, top = 5e5 + col - RADIUS, 5e6 - row + RADIUS
-    side = 2 * RADIUS
-    ring = [[left, top], [left + side, top], [left + side, top - side], [left, top - side]]
-    label = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
-    found = search(ponds, known=[label])
+    there = label(row - RADIUS, col - RADIUS, 2 * RADIUS, 2 * RADIUS)
+    found = search(ponds, known=[there])
     assert found and all((mask & disk(MIDDLES[2])).sum() < 500 for mask in found)
+
+
+def test_a_proposal_reached_onto_a_label(ponds):
+    row, col = MIDDLES[2]
+    there = label(row - RADIUS, col - RADIUS, RADIUS // 2, 2 * RADIUS)  # over a fifth of a pond
+    found = search(ponds, known=[there])
+    (pond,) = [mask for mask in found if (mask & disk(MIDDLES[2])).sum() > 500]
+    assert not pond[: row - RADIUS // 2].any() and (pond & disk(MIDDLES[2])).sum() > 3000
 
 
 def test_only_what_lies_in_the_view_is_proposed(ponds):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
 from .. import rasters
 from ..grid import Grid, Window
@@ -15,7 +16,10 @@ _OVERLAP = 0.3  # of a mask that better ones may cover
 
 
 def competed(found: list, examples: list, grid: Grid, known=()) -> list:
-    """Without masks that better ones, examples or labels cover; numbered from 1."""
+    """Without masks that better ones, examples or labels cover; numbered from 1.
+
+    What reaches onto a label ends at its border.
+    """
     if not found:
         return []
     factor = min(answer.place.factor for answer in found)
@@ -23,12 +27,12 @@ def competed(found: list, examples: list, grid: Grid, known=()) -> list:
     col, row = min(w.col for w in windows), min(w.row for w in windows)
     right, below = max(w.col + w.width for w in windows), max(w.row + w.height for w in windows)
     whole = Place(Window(col, row, right - col, below - row), factor)
-    taken = np.zeros(whole.shape, bool)
+    labelled = np.zeros(whole.shape, bool)
     for example in examples:
-        taken |= looks.onto(example.mask, example.place, whole)
+        labelled |= looks.onto(example.mask, example.place, whole)
     if known:
-        taken |= rasters.burn([(shape, 1) for shape in known], whole.grid(grid)).astype(bool)
-    kept = []
+        labelled |= rasters.burn([(shape, 1) for shape in known], whole.grid(grid)).astype(bool)
+    taken, kept = labelled.copy(), []
     for answer in sorted(found, key=lambda one: -one.score):
         view = taken[_slices(answer.place, whole)]
         times = max(1, answer.place.factor // factor)
@@ -37,8 +41,15 @@ def competed(found: list, examples: list, grid: Grid, known=()) -> list:
         view = view[: mask.shape[0], : mask.shape[1]]
         if (view & mask).sum() <= _OVERLAP * mask.sum():
             view |= mask
-            kept.append(replace(answer, object=len(kept) + 1))
+            free = answer.mask & ~looks.onto(labelled, whole, answer.place)
+            kept.append(replace(answer, object=len(kept) + 1, mask=_largest(free)))
     return kept
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    """The largest part of a mask: the rest are slivers beside a label."""
+    numbers, count = ndimage.label(mask)
+    return numbers == np.argmax(np.bincount(numbers.ravel())[1:]) + 1 if count > 1 else mask
 
 
 def _slices(place: Place, whole: Place) -> tuple:
