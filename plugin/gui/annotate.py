@@ -13,6 +13,7 @@ from ..bridge import capture, labels, settings
 from ..bridge.text import tr
 from . import annotate_parts
 from .annotate_accept import Acceptance
+from .annotate_changes import Changes
 from .annotate_destination import Destination
 from .annotate_image import ImageBox
 from .annotate_journal import JournalKeeper
@@ -36,7 +37,6 @@ class AnnotatePanel(Panel):
     SAVED = "Left empty, labels go beside the saved project, else beside the image"
 
     _turn = 0  # of the session, when the last word was said
-    _prompted = None  # id and name of the image; a layer that was removed cannot tell them
 
     def build(self) -> None:
         self._canvas = canvas = self.iface.mapCanvas()
@@ -45,7 +45,7 @@ class AnnotatePanel(Panel):
         self.session = PromptSession(canvas, self)
         self.session.labelled = self._labelled
         self.journal = JournalKeeper(self)
-        self.acceptance = Acceptance(self)
+        self.acceptance, self.changes = Acceptance(self), Changes(self)
         self.polygons, self.pixels = Polygons(self), Pixels(self)
         self._build_labels()
         self._build_image()
@@ -121,41 +121,6 @@ class AnnotatePanel(Panel):
         on = not self._released and (self.touch.tool_on or self.prompting)
         if on and not self._obstacle():
             self._guarded(self.target_of_labels.begin)
-
-    def _reconfigure(self) -> None:
-        """Another image, composite or model: the prompts are of the image and stay with it."""
-        session, wish = self.session, self.image_box.wish()
-        before, session.settings = session.settings, wish
-        if wish != before:
-            session.examples = []
-            image = wish.get("IMAGE")
-            if image is before.get("IMAGE"):
-                session.ask_again()
-            else:
-                had = not session.empty
-                session.clear()
-                left, self._prompted = self._prompted, image and (image.id(), image.name())
-                if had and left and image:
-                    text = tr("The image is {new} now; the points on {old} were dropped.")
-                    self.tell(text.format(new=image.name(), old=left[1]), warn=True)
-                if left and self.prompting:  # not now, see _destination_changed
-                    QTimer.singleShot(0, lambda: self._image_left(*left))
-        self.refresh()
-
-    def _image_left(self, identifier: str, name: str) -> None:
-        """The image was prompted and is not the chosen one any more."""
-        if not self._released and self.prompting and self.project.mapLayer(identifier) is None:
-            self._stop()
-            text = tr("{name} is no longer in the project; choose an image and start again.")
-            self.tell(text.format(name=name), warn=True)
-
-    def _start_over(self) -> None:
-        """Another project: nothing that is said or counted comes from the one before."""
-        if self.prompting or self.touch.tool_on:
-            self._stop()
-        self.session.clear()
-        self.session.object = 1
-        self.say("")
 
     def default_folder(self) -> Path:
         """Labels are work of hands: they do not go where QGIS cleans up."""
@@ -245,12 +210,6 @@ class AnnotatePanel(Panel):
         self.touch.tool_set(new)  # an open proposal waits: QGIS too changes tools, unasked
         self._show_state()
 
-    def _crs_changed(self) -> None:
-        had = not self.session.empty
-        self.session.clear()  # points of another CRS would lie elsewhere
-        if had:
-            self.tell(tr("The map has another CRS now; the points were dropped."), warn=True)
-
     def accept(self) -> bool:
         """Write the proposal that is shown as one feature in one undo step; True when it is."""
         return self.acceptance.accept()
@@ -305,8 +264,7 @@ class AnnotatePanel(Panel):
         self._canvas.mapToolSet.disconnect(self._tool_set)
         self._canvas.extentsChanged.disconnect(self._view_changed)
         self.toggleViewAction().toggled.disconnect(self._shown)
-        self._canvas.destinationCrsChanged.disconnect(self._crs_changed)
-        self.project.cleared.disconnect(self._start_over)
+        self.changes.release()
         self._canvas.unsetMapTool(self.tool)
         self.tool.deleteLater()  # the canvas owns it and lives on
         self.touch.release()
