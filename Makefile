@@ -33,7 +33,7 @@ help:
 	@echo "make test-qgis340        the same tests on QGIS 3.40, unpacked into .build/qgis340"
 	@echo "make sam-export CHECKPOINT=file.pth   SAM to an ONNX pair checked against torch, into OUT="
 	@echo "make train MODEL=landcover-s2    train a bundled model anew from CONCORD_DATA (without MODEL: names)"
-	@echo "make evaluate-models     the held-out figures of the bundled models, as a table (PART=rasters, prompt or nlcd: one part)"
+	@echo "make evaluate-models     the held-out figures of the bundled models, as a table (PART=rasters, prompt, radar_water or nlcd: one part)"
 	@echo "make oracles             TorchGeo and mlcroissant for the tests that read chips with them"
 	@echo "make clean               remove everything made, but .venv"
 
