@@ -144,7 +144,12 @@ class LayerCombo(QgsMapLayerComboBox):
             project = QgsProject.instance()
             project.layersAdded.disconnect(self.sieve)
             project.layersRemoved.disconnect(self.sieve)
-            self._accepts = self._rank = None
+            self._accepts = None
+        if self._rank is not None:
+            tree = QgsProject.instance().layerTreeRoot()
+            tree.layerOrderChanged.disconnect(self._follow)
+            tree.visibilityChanged.disconnect(self._follow)
+            self._rank = None
 
 
 class PathCombo(QWidget):
