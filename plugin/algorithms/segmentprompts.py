@@ -102,7 +102,7 @@ class SegmentPrompts(PromptableAlgorithm):
         with Scene([values["image"]]) as scene:
             prompts = predict.prompts_of(values["points"], values["boxes"], scene.grid)
             planes = composite.of_scene(scene, values["bands"])
-            rows = []
+            rows, without_data = [], []
             for done, (number, prompt) in enumerate(prompts.items()):
                 progress.report(done, len(prompts), "Segmenting", "objects")
                 try:
@@ -111,7 +111,8 @@ class SegmentPrompts(PromptableAlgorithm):
                         shape=values["shapes"].get(number), progress=progress,
                     )  # fmt: skip
                 except NoData as error:
-                    if len(prompts) == 1:
+                    without_data.append(error)
+                    if len(without_data) == len(prompts):
                         raise
                     feedback.pushWarning(str(error))
                     continue

@@ -129,16 +129,20 @@ def is_imagery(layer: object) -> bool:
     )
 
 
-def image_rank(layer: QgsRasterLayer) -> tuple:
+def likely_image(images: list) -> QgsRasterLayer | None:
     """Which of several images is most likely meant: one that is seen, in colour, and on top.
 
     A layer that the tree does not know yet is new, and will lie on top.
     """
     root = QgsProject.instance().layerTreeRoot()
-    node, order = root.findLayer(layer.id()), root.layerOrder()
-    seen = node is None or node.isVisible()
-    place = order.index(layer) if layer in order else -1
-    return (not is_class_raster(layer), seen, min(layer.bandCount(), 3), -place)
+    places = {layer.id(): place for place, layer in enumerate(root.layerOrder())}
+
+    def rank(layer: QgsRasterLayer) -> tuple:
+        node, colours = root.findLayer(layer.id()), min(layer.bandCount(), 3)
+        seen = node is None or node.isVisible()
+        return (not is_class_raster(layer), seen, colours, -places.get(layer.id(), -1))
+
+    return max(images, key=rank, default=None)
 
 
 def _shows_classes(layer: QgsRasterLayer) -> bool:

@@ -89,9 +89,9 @@ def is_label_layer(layer: QgsVectorLayer) -> bool:
 
 def is_plain(layer: QgsMapLayer) -> bool:
     """Whether a label layer was made before there were classes to show."""
-    return (
-        isinstance(layer, QgsVectorLayer) and is_label_layer(layer) and not entries_of_labels(layer)
-    )
+    if not isinstance(layer, QgsVectorLayer) or not is_label_layer(layer):
+        return False
+    return all(str(c.value()) in ("", "NULL", "None") for c in layer.renderer().categories())
 
 
 def entries_of_labels(layer: QgsVectorLayer) -> list:
@@ -100,12 +100,21 @@ def entries_of_labels(layer: QgsVectorLayer) -> list:
         return []
     found = []
     for category in layer.renderer().categories():
-        code = str(category.value())  # a project that is opened again gives numbers as text
-        if code.isdigit():
+        code = _code(category.value())
+        if code is not None:
             colour = QColor(category.symbol().color())
             colour.setAlpha(255)
-            found.append(ClassEntry(int(code), category.label(), colour))
+            found.append(ClassEntry(code, category.label(), colour))
     return found
+
+
+def _code(value) -> int | None:
+    """A category's value as a class code; a project that is opened again gives it as text."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() and number >= 0 else None
 
 
 def style_vector_proposals(layer: QgsVectorLayer, field: str = "confidence") -> None:

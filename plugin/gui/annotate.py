@@ -91,6 +91,9 @@ class AnnotatePanel(Panel):
     # layers
 
     def _label_layer_changed(self, layer) -> None:
+        if self.session.refined is not None:  # a number of a label means another one there
+            self.session.clear()
+            self.tell(tr("The label layer is another one; the outline was dropped."), warn=True)
         self.fields.set_layer(layer)
         self.journal.set_layer(layer)
         self.acceptance.follow(layer)
@@ -108,7 +111,7 @@ class AnnotatePanel(Panel):
             reason = self._obstacle()
             if reason:
                 self._stop()
-                self.tell(reason, warn=True)
+                QTimer.singleShot(0, lambda: self._say_obstacle(reason))
             else:  # not now: the project may just be removing layers
                 QTimer.singleShot(0, self._begin_again)
         self.refresh()
@@ -116,6 +119,10 @@ class AnnotatePanel(Panel):
     def _obstacle(self) -> str:
         """Why the tool that has the map cannot go on; prompts need no label layer yet."""
         return self._need() if self.prompting else self.target_of_labels.problem()
+
+    def _say_obstacle(self, reason: str) -> None:
+        if not self._released and self.image.currentLayer() is not None:  # not of a closed project
+            self.tell(reason, warn=True)
 
     def _begin_again(self) -> None:
         on = not self._released and (self.touch.tool_on or self.prompting)

@@ -37,7 +37,7 @@ class Acceptance:
             self._refused = len(session.prompts)
             panel.fail(str(error))
             return False
-        if self._stack is not None:
+        if self._stack is not None and not panel.target_of_labels.RASTER:
             self._last = (self._stack.index(), session.object)
         session.taken()
         panel.tell(tr("Accepted as {name}.").format(name=panel.classes.entry.name))

@@ -44,16 +44,20 @@ class Changes(QObject):
         panel, had = self._panel, not self._panel.session.empty
         panel.session.clear()
         left, self._prompted = self._prompted, image and (image.id(), image.name())
-        if had and left and image:
-            text = tr("The image is {new} now; the points on {old} were dropped.")
-            panel.tell(text.format(new=image.name(), old=left[1]), warn=True)
-        if left and panel.prompting:  # not now: the project may just be removing layers
-            QTimer.singleShot(0, lambda: self._image_left(*left))
+        if left:  # not now: the project may just be removing layers
+            new = image.name() if had and image else ""
+            QTimer.singleShot(0, lambda: self._image_left(*left, new))
 
-    def _image_left(self, identifier: str, name: str) -> None:
-        """The image was prompted and is not the chosen one any more."""
+    def _image_left(self, identifier: str, name: str, new: str) -> None:
+        """An image is not the chosen one any more; ``new`` is, and points were dropped for it."""
         panel = self._panel
-        if not panel._released and panel.prompting and panel.project.mapLayer(identifier) is None:
+        if panel._released:
+            return
+        if panel.project.mapLayer(identifier) is not None:
+            if new:
+                text = tr("The image is {new} now; the points on {old} were dropped.")
+                panel.tell(text.format(new=new, old=name), warn=True)
+        elif panel.prompting:
             panel._stop()
             text = tr("{name} is no longer in the project; choose an image and start again.")
             panel.tell(text.format(name=name), warn=True)

@@ -23,7 +23,7 @@ class ImageBox(QObject):
 
     def __init__(self, panel):
         super().__init__(panel)
-        self.image = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
+        self.image = LayerCombo("raster", layers.is_imagery, likely=layers.likely_image)
         self.composite, self._thumbnails = pictured_choice(self.image.currentLayer)
         self.model = prompt_model_combo()
         self.checkpoint = CheckpointButton(panel)
@@ -61,6 +61,8 @@ class ImageBox(QObject):
         QgsProject.instance().layersRemoved.disconnect(self._look_again)
 
     def _image_changed(self, layer) -> None:
+        if layer is not None and layer is self._known:
+            return  # the box says so whenever its list changes
         self._known = layer
         self.composite.blockSignals(True)
         self.composite.clear()

@@ -67,6 +67,10 @@ class Polygons:
     def accept(self, candidate) -> None:
         """Write the proposal as one feature. Raises ConcordError; the layer is then as it was."""
         session, finish = self._panel.session, self._panel.finish
+        if session.refined is not None and not self.layer.getFeature(session.refined).isValid():
+            session.refined = None
+            text = tr("The label to refine was saved or removed meanwhile; {key} writes a new one.")
+            raise ConcordError(text.format(key=self._panel.keys.text("accept")))
         told = {
             "source": "prompt",
             "score": candidate.score,

@@ -40,7 +40,7 @@ class ModelsPanel(Panel):
         self.about = note()
         self.about.setAccessibleName(tr("What the model is good for"))
         layout.addRow(self.about)
-        self.input = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
+        self.input = LayerCombo("raster", layers.is_imagery, likely=layers.likely_image)
         row(layout, tr("&Image"), self.input, tr("The scene the model reads; bands go by name"))
         column.addLayout(layout)
         self.step(

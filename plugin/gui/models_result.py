@@ -70,6 +70,7 @@ def _polygons(report: dict):
     if not drawn["left_out"]:
         yield tr("{n} polygons").format(n=drawn["drawn"])
         return
-    text = tr("{n} polygons; {left} specks under {least:.2g} m² left out")
+    text = tr("{n} polygons; {left} specks under {least} m² left out")
     least = report["parcels"]["least_m2"]
+    least = f"{least:,.0f}" if least >= 10 else f"{least:.2g}"
     yield text.format(n=drawn["drawn"], left=drawn["left_out"], least=least)

@@ -115,7 +115,10 @@ class PromptAnswers(QObject):
 
     def _take(self, result) -> None:
         if isinstance(result, NoData):  # such a prompt would spoil every next click
-            self._take_back()
+            if not self._afresh:
+                self._take_back()
+            if self._afresh or self.empty:  # what is shown was answered by another image
+                self.candidates, self._chosen = [], 0
             self.failed.emit(nothing_here())
             return
         self._put(result)

@@ -198,6 +198,7 @@ class PromptSession(PromptAnswers):
     def _ask(self, afresh: bool = False) -> None:
         self._turn += 1
         self._hover_turn += 1
+        self._afresh = afresh
         self.runner.drop()
         self.marks.hide_preview()
         self._pending, self.share = False, None

@@ -36,7 +36,7 @@ class RefinePanel(Panel):
         self.labels = LayerCombo("raster", layers.is_class_raster)
         self.labels.layerChanged.connect(self.refresh)
         row(layout, tr("&Class map"), self.labels, tr("The map to correct: one class per pixel"))
-        self.image = LayerCombo("raster", layers.is_imagery, rank=layers.image_rank)
+        self.image = LayerCombo("raster", layers.is_imagery, likely=layers.likely_image)
         self.image.layerChanged.connect(self.refresh)
         row(layout, tr("&Image"), self.image, tr("The scene whose edges the classes should follow"))
         self.examples = LayerCombo("raster", layers.is_class_raster, empty=True)

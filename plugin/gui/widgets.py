@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qgis.core import QgsMapLayerProxyModel, QgsProject, QgsReferencedRectangle
 from qgis.gui import QgsExtentWidget, QgsMapCanvas, QgsMapLayerComboBox
-from qgis.PyQt.QtCore import QEvent, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QEvent, Qt, QTimer, pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -93,14 +93,14 @@ def note(text: str = "") -> QLabel:
 class LayerCombo(QgsMapLayerComboBox):
     """Layers of the project that pass a test which reads headers only.
 
-    With a rank the choice follows the layer tree until the user chooses, or `keep` is called; it
+    With `likely` the choice follows the layer tree until the user chooses, or `keep` is called; it
     does so again once that layer is gone.
     """
 
-    def __init__(self, kind: str, accepts=None, empty: bool = False, rank=None, parent=None):
-        """`accepts(layer)` decides what is listed; the highest `rank(layer)` is chosen at first."""
+    def __init__(self, kind: str, accepts=None, empty: bool = False, likely=None, parent=None):
+        """`accepts(layer)` decides what is listed; `likely(layers)` is chosen at first."""
         super().__init__(parent)
-        self._rank, self._kept = rank, ""
+        self._likely, self._kept = likely, ""
         self.activated.connect(lambda _index: self.keep())
         filters = QgsMapLayerProxyModel.Filter
         self.setFilters({"raster": filters.RasterLayer, "polygon": filters.PolygonLayer}[kind])
@@ -113,10 +113,15 @@ class LayerCombo(QgsMapLayerComboBox):
             project.layersAdded.connect(self.sieve)
             project.layersRemoved.connect(self.sieve)
             self.sieve()
-        if rank is not None:
+        # A group that is unticked tells of each layer, and a layer leaves the tree before the
+        # project; what is likely is asked once, when all that is over.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._follow)
+        if likely is not None:
             tree = QgsProject.instance().layerTreeRoot()
-            tree.layerOrderChanged.connect(self._follow)
-            tree.visibilityChanged.connect(self._follow)
+            tree.layerOrderChanged.connect(self._tree_changed)
+            tree.visibilityChanged.connect(self._tree_changed)
 
     def sieve(self, *_) -> None:
         """Hide the layers that do not pass."""
@@ -124,14 +129,17 @@ class LayerCombo(QgsMapLayerComboBox):
         self.setExceptedLayerList([layer for layer in layers if not self._accepts(layer)])
         self._follow()
 
-    def _follow(self, *_) -> None:
-        """Choose the layer of the highest rank, unless one is kept."""
+    def _tree_changed(self, *_) -> None:
+        self._later.start(0)
+
+    def _follow(self) -> None:
+        """Choose the likely layer, unless one is kept."""
         project = QgsProject.instance()
-        if self._rank is None or project.mapLayer(self._kept) is not None:
+        if self._likely is None or project.mapLayer(self._kept) is not None:
             return
-        hidden = self.exceptedLayerList()
-        fitting = [layer for layer in project.mapLayers().values() if layer not in hidden]
-        self.setLayer(max(fitting, key=self._rank, default=None))
+        hidden = {layer.id() for layer in self.exceptedLayerList()}
+        shown = [layer for name, layer in project.mapLayers().items() if name not in hidden]
+        self.setLayer(self._likely(shown))
 
     def keep(self) -> None:
         """The layer that is chosen stays so, whatever happens in the layer tree."""
@@ -145,11 +153,12 @@ class LayerCombo(QgsMapLayerComboBox):
             project.layersAdded.disconnect(self.sieve)
             project.layersRemoved.disconnect(self.sieve)
             self._accepts = None
-        if self._rank is not None:
+        if self._likely is not None:
             tree = QgsProject.instance().layerTreeRoot()
-            tree.layerOrderChanged.disconnect(self._follow)
-            tree.visibilityChanged.disconnect(self._follow)
-            self._rank = None
+            tree.layerOrderChanged.disconnect(self._tree_changed)
+            tree.visibilityChanged.disconnect(self._tree_changed)
+            self._later.stop()
+            self._likely = None
 
 
 class PathCombo(QWidget):

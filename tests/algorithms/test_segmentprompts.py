@@ -203,6 +203,8 @@ def test_an_object_clicked_where_there_is_no_data_was_outlined_elsewhere(
     rasters.write(half, values, makers.GRID, names=names, nodata=np.nan)
     with pytest.raises(QgsProcessingException, match="no data under the prompt of object 4"):
         segment(makers.points([(4, 5, 32, 1)]), IMAGE=half)
+    with pytest.raises(QgsProcessingException, match="no data under the prompt of object 5"):
+        segment(makers.points([(4, 5, 32, 1), (5, 8, 32, 1)]), IMAGE=half)
     layer, _ = segment(makers.points([(4, 5, 32, 1), (7, *MIDDLE, 1)]), IMAGE=half)
     assert set(makers.drawn(layer)) == {7}, "the others are answered"
     said = [text for kind, text in run_algorithm.messages if kind == "warning"]

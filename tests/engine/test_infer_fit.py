@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from concord.plugin.algorithms.runmodel import RunModel
@@ -85,3 +86,18 @@ def test_half_of_a_promptable_pair_was_asked_for_a_card(tmp_path):
             runner.run(model, None, runner.RunWish(str(tmp_path / "map.tif")))
     assert not promptable.is_half(str(session.BUNDLED / "concord-landcover-s2.onnx"))
     assert not promptable.is_half(str(tmp_path / "none.onnx"))
+
+
+def test_a_model_of_embeddings_was_taken_for_an_encoder_without_its_decoder(tmp_path):
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    node = helper.make_node("Conv", ["image", "w"], ["embeddings"], pads=[1] * 4)
+    sizes = ["n", None, "h", "w"]
+    source = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 4, "h", "w"])
+    result = helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, sizes)
+    weights = [numpy_helper.from_array(np.ones((8, 4, 3, 3), np.float32), "w")]
+    graph = helper.make_graph([node], "g", [source], [result], weights)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, str(tmp_path / "mine.onnx"))
+    assert not promptable.is_half(str(tmp_path / "mine.onnx"))

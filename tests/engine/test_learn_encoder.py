@@ -164,6 +164,28 @@ def _conv(side=7, channels=3):
     return rng.normal(size=(channels, 4, side, side)).astype(np.float32)
 
 
+def test_a_level_that_acts_behind_the_features_stopped_training(land, tmp_path):
+    import onnx
+    from onnx import TensorProto, helper
+
+    image, labels, _ = land
+    nodes = [
+        helper.make_node("Conv", ["image", "w"], ["a"], pads=[3] * 4),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "v"], ["c"]),
+        helper.make_node("Add", ["c", "level"], ["out"]),
+    ]
+    last = np.ones((2, 3, 1, 1), np.float32)
+    kept = [("w", _conv()), ("v", last), ("level", np.zeros(1, np.float32))]
+    said = {"input": "level", "numbers": {"L1C": 0, "L2A": 1}, "unknown": -1}
+    path = tiny(tmp_path / "tiny.onnx", nodes, kept, levels=said)
+    made = onnx.load(str(path))
+    made.graph.input.append(helper.make_tensor_value_info("level", TensorProto.FLOAT, [1]))
+    onnx.save(made, str(path))
+    train.train(wish(tmp_path / "mine.onnx", labels, encoder=str(path)), [image])
+    assert "levels" not in session.Model(str(tmp_path / "mine.onnx")).card.hyper
+
+
 def test_reach_is_found_by_looking_when_the_card_does_not_say(land, tmp_path):
     from onnx import helper
 

@@ -138,3 +138,11 @@ def test_a_search_could_not_be_stopped(ponds, monkeypatch):
                          progress=Progress(None, stop.is_set))  # fmt: skip
         assert time.monotonic() - started < 5
         waits.set()
+
+
+@pytest.mark.parametrize("tile", [8, 16])
+def test_every_other_tile_was_left_out_where_the_view_began_at_a_half(tile):
+    for start in range(tile // 2):
+        tiles = set(places.covering(Window(start, 0, 50, 8), 100, 100, tile, 1))
+        wanted = {places.at(x + 0.5, 4, 100, 100, tile, 1) for x in range(start, start + 50)}
+        assert wanted <= tiles, start

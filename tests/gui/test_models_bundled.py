@@ -49,9 +49,12 @@ def test_the_list_showed_bare_file_names(open_panel, tmp_path):
     assert combo.findText("mine") >= 4
 
 
-def test_a_card_without_a_summary_says_its_first_sentence():
-    stand_in = next(path for path in settings.models() if "spectral" in path)
-    assert settings.about_model(stand_in).startswith("A synthetic stand-in")
+def test_a_card_without_a_summary_says_its_first_sentence(tmp_path):
+    model = tmp_path / "m.onnx"
+    shutil.copy(session.BUNDLED / "concord-prompt" / "encoder.onnx", model)
+    card = {"id": "m", "properties": {"description": "Ponds of the north. Not for oceans."}}
+    (tmp_path / "m.mlm.json").write_text(json.dumps(card), encoding="utf-8")
+    assert settings.about_model(str(model)) == "Ponds of the north"
 
 
 def test_a_card_that_was_completed_is_read_anew(tmp_path):

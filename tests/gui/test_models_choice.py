@@ -71,7 +71,7 @@ def test_a_stand_in_is_not_taken_for_want_of_anything_better(open_panel, picture
     picture("planet", 3.5, ("red", "green", "blue", "nir"), "reflectance")
     assert ticked(panel) == [STAND_IN] and panel.model.value() == S2
     panel.model.reload(STAND_IN)
-    assert "stand-in" in panel.about.text()
+    assert "real images mean nothing" in panel.about.text()
 
 
 def test_an_image_that_was_open_before_the_panel_counts(open_panel, picture):

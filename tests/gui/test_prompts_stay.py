@@ -47,7 +47,8 @@ def test_a_layer_that_cannot_take_labels_ends_prompting_with_a_word(prompting, q
     panel = prompting
     propose(panel)
     by_hand(panel.labels, polygons("parcels"))
-    assert not panel.prompting and "parcels has no field class" in panel.status.text()
+    assert not panel.prompting
+    qtbot.waitUntil(lambda: "parcels has no field class" in panel.status.text())
     assert panel.session.chosen is not None, "the proposal waits"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConcordError
+from ..segment import pair
 from ..segment.skim import skim
 
 
@@ -14,8 +15,10 @@ def is_half(path: str) -> bool:
         return False
     if any(name.endswith("point_coords") for name in graph.inputs):
         return True
-    embedded = ("embed" in name and len(shape) == 4 for name, shape in graph.outputs.items())
-    return len(graph.inputs) == 1 and any(embedded)
+    try:
+        return pair.find(path) is not None
+    except ConcordError:  # an encoder without its decoder may be a model of embeddings
+        return False
 
 
 def refuse(model) -> None:

@@ -50,13 +50,17 @@ class Encoder:
     @property
     def constants(self) -> dict:
         """{input of the graph: the number that it gets for the training image}."""
-        return {inline.PREFIX + name: number for name, number in self.card.constants.items()}
+        given = {inline.PREFIX + name: number for name, number in self.card.constants.items()}
+        return {name: number for name, number in given.items() if name in self.part.free_names}
 
     @property
     def levels(self) -> dict:
         """What a classifier's card says of processing levels, as the network's; see ``levels``."""
         said = levels.of(self.card)
-        return {**self.card.hyper["levels"], "input": inline.PREFIX + said.input} if said else {}
+        name = inline.PREFIX + said.input if said else ""
+        if name not in self.part.free_names:  # none, or it acts behind the features
+            return {}
+        return {**self.card.hyper["levels"], "input": name}
 
 
 def load(name: str, scene) -> Encoder:
@@ -74,7 +78,8 @@ def load(name: str, scene) -> Encoder:
     level = levels.over(card, [scene])
     verdicts = preflight.check(card, scene, model, level=level)
     preflight.refuse_red(verdicts, f"The encoder {model.path.name}")
-    card = levels.applied(card, level)
+    model.card = card = levels.applied(card, level)
+    model.require_inputs()
     bands = tuple(dict.fromkeys(b for entry in card.inputs for b in _present(entry, scene)))
     part = inline.cut(model.path, card.kind == "embeddings", str(card.hyper.get("features") or ""))
     group = "_".join(card.id.split())

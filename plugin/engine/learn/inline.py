@@ -32,6 +32,10 @@ class Part:
     ir_version: int
     free: tuple = ()
 
+    @property
+    def free_names(self) -> list:
+        return [given.name for given in self.free]
+
     def add(self, build, feeds: dict) -> str:
         """Add the part to a graph; ``feeds`` are {input name of the file: tensor}."""
         from onnx import TensorProto, helper

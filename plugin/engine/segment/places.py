@@ -68,7 +68,8 @@ class Place:
 
 
 def _start(middle: float, limit: int, side: int, step: int) -> int:
-    wanted = round((middle - side / 2) / step) * step
+    # Halves upwards, always: round() would leave every other tile without a place of its own.
+    wanted = math.floor((middle - side / 2) / step + 0.5) * step
     return int(max(0, min(wanted, math.ceil(max(0, limit - side) / step) * step)))
 
 
