@@ -165,22 +165,10 @@ def card(scores: dict, values: np.ndarray, parameters: int) -> dict:
         (ROOT / "resources/taxonomies/concord-sample.json").read_text(encoding="utf-8")
     )
     listed = model_card.classes(taxonomy)
-    low, high = np.percentile(values, [1, 99], axis=0)
-    single = ", ".join(
-        f"{entry['title']} {value:.2f}" for entry, value in zip(listed, scores["iou"])
-    )
-    shape = {"dim_order": ["batch", "bands", "height", "width"], "data_type": "float32"}
     properties = {
         "title": "Concord spectral stand-in",
         "summary": "For trials on the sample scene; its maps of real images mean nothing",
-        "description": (
-            "A synthetic stand-in that shows how Concord runs a model: six land covers from "
-            "blue, green, red and near infrared at about 10 m. Trained only on scenes that "
-            f"Concord generates itself. On generated scenes it has not seen (seeds "
-            f"{', '.join(map(str, HELD_OUT_SEEDS))}): overall accuracy {scores['oa']:.3f}, "
-            f"mean IoU {scores['miou']:.3f} ({single}). These figures say nothing about real "
-            "land; do not use its maps of real images."
-        ),
+        "description": _about(scores, listed),
         "license": "GPL-2.0-or-later",
         "gsd": 10,
         "bands": [model_card.band(*band) for band in BANDS],
@@ -194,6 +182,30 @@ def card(scores: dict, values: np.ndarray, parameters: int) -> dict:
         "mlm:pretrained_source": None,
         "mlm:batch_size_suggestion": 1,
         "mlm:accelerator": None,
+        **_planes(listed),
+        "mlm:hyperparameters": _hyper(scores, values),
+    }
+    return model_card.item(NAME, properties, model_card.onnx_asset(NAME, "ONNX graph and weights"))
+
+
+def _about(scores: dict, listed: list) -> str:
+    single = ", ".join(
+        f"{entry['title']} {value:.2f}" for entry, value in zip(listed, scores["iou"])
+    )
+    return (
+        "A synthetic stand-in that shows how Concord runs a model: six land covers from "
+        "blue, green, red and near infrared at about 10 m. Trained only on scenes that "
+        f"Concord generates itself. On generated scenes it has not seen (seeds "
+        f"{', '.join(map(str, HELD_OUT_SEEDS))}): overall accuracy {scores['oa']:.3f}, "
+        f"mean IoU {scores['miou']:.3f} ({single}). These figures say nothing about real "
+        "land; do not use its maps of real images."
+    )
+
+
+def _planes(listed: list) -> dict:
+    """What goes into the graph and what comes out."""
+    shape = {"dim_order": ["batch", "bands", "height", "width"], "data_type": "float32"}
+    return {
         "mlm:input": [
             {
                 "name": "reflectance",
@@ -218,24 +230,27 @@ def card(scores: dict, values: np.ndarray, parameters: int) -> dict:
                 "post_processing_function": None,
             }
         ],
-        "mlm:hyperparameters": {
-            "tile": 256,
-            "halo": spectral_graph.HALO,
-            "blend": "crop",
-            "activation": "logits",
-            "unit": "reflectance",
-            "pixel_size_range_m": [5, 20],
-            "ignore_value": 255,
-            "taxonomy": "concord-sample",
-            "training_sensors": ["concord-sample (synthetic)"],
-            "value_range": [[round(float(a), 4), round(float(b), 4)] for a, b in zip(low, high)],
-            "training_seeds": list(TRAINING_SEEDS),
-            "held_out_seeds": list(HELD_OUT_SEEDS),
-            "held_out_accuracy": round(float(scores["oa"]), 4),
-            "held_out_mean_iou": round(float(scores["miou"]), 4),
-        },
     }
-    return model_card.item(NAME, properties, model_card.onnx_asset(NAME, "ONNX graph and weights"))
+
+
+def _hyper(scores: dict, values: np.ndarray) -> dict:
+    low, high = np.percentile(values, [1, 99], axis=0)
+    return {
+        "tile": 256,
+        "halo": spectral_graph.HALO,
+        "blend": "crop",
+        "activation": "logits",
+        "unit": "reflectance",
+        "pixel_size_range_m": [5, 20],
+        "ignore_value": 255,
+        "taxonomy": "concord-sample",
+        "training_sensors": ["concord-sample (synthetic)"],
+        "value_range": [[round(float(a), 4), round(float(b), 4)] for a, b in zip(low, high)],
+        "training_seeds": list(TRAINING_SEEDS),
+        "held_out_seeds": list(HELD_OUT_SEEDS),
+        "held_out_accuracy": round(float(scores["oa"]), 4),
+        "held_out_mean_iou": round(float(scores["miou"]), 4),
+    }
 
 
 def main(target: str | Path) -> dict:
