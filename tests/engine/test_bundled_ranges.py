@@ -7,7 +7,7 @@ import pytest
 
 from concord.plugin.engine import rasters
 from concord.plugin.engine.grid import Grid
-from concord.plugin.engine.infer import preflight
+from concord.plugin.engine.infer import preflight, verdicts
 from concord.plugin.engine.infer.session import Model
 from concord.plugin.engine.scene import Scene
 
@@ -24,4 +24,4 @@ def test_an_8_bit_picture_is_not_called_unlike_the_training_data(tmp_path, model
     opened = Model(model)
     with Scene([path]) as scene:
         said = {v.what: v for v in preflight.check(opened.card, scene, opened)}
-    assert said["Values"].level == preflight.GREEN, said["Values"].detail
+    assert said["Values"].level == verdicts.GREEN, said["Values"].detail

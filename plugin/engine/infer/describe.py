@@ -10,6 +10,7 @@ from . import item as items
 from . import levels, preflight
 from .card import Card
 from .session import Model
+from .verdicts import worst
 
 _NAMES = {"N": "batch", "T": "time", "C": "bands", "H": "height", "W": "width"}
 _ORDERS = {
@@ -37,7 +38,7 @@ def describe(model: Model, scene: Scene | None = None, level: str = "") -> dict:
         "card": _as_json(card),
         "complete": not card.missing,
         "missing": list(card.missing),
-        "level": preflight.worst(verdicts),
+        "level": worst(verdicts),
         "verdicts": [v.as_json() for v in verdicts],
     }
     if card.missing:

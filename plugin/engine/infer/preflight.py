@@ -10,19 +10,7 @@ from ..scene import Scene
 from . import fit, levels
 from .card import Card
 from .values import scale
-from .verdicts import AMBER, GREEN, RED, Verdict, refuse_red, worst
-
-__all__ = [
-    "AMBER",
-    "GREEN",
-    "RED",
-    "Verdict",
-    "check",
-    "completeness",
-    "kilometres_away",
-    "refuse_red",
-    "worst",
-]
+from .verdicts import AMBER, GREEN, RED, Verdict
 
 _KM_PER_DEGREE = 111.2
 

@@ -16,6 +16,7 @@ from ..errors import ConcordError
 from ..infer import card as cards
 from ..infer import levels, preflight
 from ..infer.session import Model
+from ..infer.verdicts import refuse_red
 from . import graphs, inline
 
 KINDS = (*cards.DENSE, "embeddings")
@@ -77,7 +78,7 @@ def load(name: str, scene) -> Encoder:
     _require_dense(model)
     level = levels.over(card, [scene])
     verdicts = preflight.check(card, scene, model, level=level)
-    preflight.refuse_red(verdicts, f"The encoder {model.path.name}")
+    refuse_red(verdicts, f"The encoder {model.path.name}")
     model.card = card = levels.applied(card, level)
     model.require_inputs()
     bands = tuple(dict.fromkeys(b for entry in card.inputs for b in _present(entry, scene)))

@@ -11,6 +11,7 @@ from ..errors import ConcordError
 from ..infer import preflight
 from ..infer.session import BUNDLED, Model
 from ..infer.values import classes_of
+from ..infer.verdicts import GREEN, RED, refuse_red, worst
 from ..progress import SILENT, Progress
 from ..scene import Scene
 from ..taxonomy import FOLDER, Taxonomy
@@ -101,7 +102,7 @@ def asked(wish: str, scene: Scene, scheme: Taxonomy, shares: dict, folder: Path,
                 f"{model.path.name} and the map share fewer than two classes; choose another "
                 "model, or none."
             )
-        preflight.refuse_red(preflight.check(model.card, scene, model), model.path.name)
+        refuse_red(preflight.check(model.card, scene, model), model.path.name)
         return Network(model, table, codes, scene, folder)
     if packages.missing("onnxruntime"):
         return None
@@ -124,8 +125,8 @@ def _fitting(path: Path, scene: Scene, scheme: Taxonomy, shares: dict, folder: P
     if knows.sum() < 2 or covered < _COVERED * sum(shares.values()):
         return None
     verdicts = preflight.check(model.card, scene, model)
-    doubts = {v.what for v in verdicts if v.level != preflight.GREEN}
-    if preflight.worst(verdicts) == preflight.RED or doubts & _UNFIT:
+    doubts = {v.what for v in verdicts if v.level != GREEN}
+    if worst(verdicts) == RED or doubts & _UNFIT:
         return None
     why = _far(model, scene)
     if why:
