@@ -46,6 +46,7 @@ class PromptAnswers(QObject):
         self.prompts = PromptList()
         self.refined = None  # id of the label whose outline is being refined
         self._turn = self._hover_turn = 0  # answers to an earlier turn are stale
+        self._afresh = False  # what was asked before was taken back, or asked of another model
         self._pending = False
         self.share: float | None = None  # percent of a search for similar objects under way
         self._asked = 0.0

@@ -190,7 +190,9 @@ def open_panel(provider, canvas, qgis_iface, qtbot, tmp_path):
     """open_panel(Class) -> a shown panel that saves below tmp_path; released afterwards."""
     from concord.plugin.bridge import settings
 
+    # What another test chose is kept in the profile that they share.
     settings.set_value("label_taxonomy", "")
+    settings.set_value("destination", "polygons")
     panels = []
 
     def make(kind):
@@ -207,6 +209,19 @@ def open_panel(provider, canvas, qgis_iface, qtbot, tmp_path):
         panel.release()
         for runner in busy:
             qtbot.waitUntil(lambda runner=runner: not runner.busy, timeout=5000)
+
+
+@pytest.fixture
+def prompting(open_panel, image):
+    """An annotate panel of a fresh profile that takes prompts: no label layer, no class scheme."""
+    from concord.plugin.gui.annotate import AnnotatePanel
+
+    panel = open_panel(AnnotatePanel)
+    panel.image.setLayer(image)
+    panel.model.reload("regions")  # its outlines are exact on these squares
+    panel.start_button.click()
+    assert panel.prompting
+    return panel
 
 
 @pytest.fixture

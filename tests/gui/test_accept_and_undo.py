@@ -8,20 +8,9 @@ from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QFileDialog
 
-from concord.plugin.gui.annotate import AnnotatePanel
 from tests.gui.test_annotate import INSIDE, propose, settle
 
 CTRL = Qt.KeyboardModifier.ControlModifier
-
-
-@pytest.fixture
-def prompting(open_panel, image):
-    """Prompts are taken in a fresh profile: no label layer, no class scheme."""
-    panel = open_panel(AnnotatePanel)
-    panel.image.setLayer(image)
-    panel.model.reload("regions")
-    panel.start_button.click()
-    return panel
 
 
 @pytest.fixture

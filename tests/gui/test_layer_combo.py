@@ -50,13 +50,14 @@ def test_a_grey_layer_on_top_is_not_taken_for_the_picture(combo, add):
 
 
 def test_a_moved_layer_is_followed(combo, add, qtbot):
-    add("one")
-    two = add("two")
+    one, two = add("one"), add("two")
+    assert combo.currentLayer() is two
     root = QgsProject.instance().layerTreeRoot()
     below = node(two)
     root.insertChildNode(len(root.children()), below.clone())
     root.removeChildNode(below)
-    qtbot.waitUntil(lambda: combo.currentLayer().name() == "one")
+    qtbot.wait(20)
+    assert combo.currentLayer() is one
 
 
 def test_what_the_user_chose_stays_until_it_is_removed(combo, add, qtbot):

@@ -25,12 +25,10 @@ SQUARE = "MultiPolygon(((500000 5400000,500010 5400000,500010 5399990,500000 540
 
 
 @pytest.fixture
-def panel(open_panel, image, tmp_path):
-    panel = open_panel(AnnotatePanel)
-    panel.destination.kind.setCurrentIndex(panel.destination.kind.findData("polygons"))
+def panel(prompting, tmp_path):
+    """Prompts are taken, with a label layer."""
+    panel = prompting
     panel.make_label_layer(str(tmp_path / "labels.gpkg"))
-    panel.model.reload("regions")
-    panel.start_button.click()
     panel.iface.messageBar().clear_messages()
     return panel
 

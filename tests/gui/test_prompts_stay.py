@@ -6,21 +6,9 @@ import pytest
 from qgis.core import QgsPointXY, QgsProject, QgsRasterLayer
 
 from concord.plugin.bridge import layers
-from concord.plugin.gui.annotate import AnnotatePanel
 from tests.gui.conftest import LEFT, TOP
 from tests.gui.test_annotate import INSIDE, propose, settle
 from tests.gui.test_label_layer_choice import by_hand, polygons
-
-
-@pytest.fixture
-def prompting(open_panel, image):
-    """Prompts are taken, without a label layer yet."""
-    panel = open_panel(AnnotatePanel)
-    panel.image.setLayer(image)
-    panel.model.reload("regions")
-    panel.start_button.click()
-    assert panel.prompting
-    return panel
 
 
 def test_any_layer_that_came_ended_prompting_and_took_the_proposal(prompting, class_path, qtbot):
